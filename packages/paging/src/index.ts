@@ -1,0 +1,2 @@
+export { ACCESS } from './mmu.ts';
+export type { AccessKind, Mmu, MmuCounters } from './mmu.ts';
