@@ -1,0 +1,94 @@
+/**
+ * One vCPU's state block in machine memory: the single description from which offsets, views, snapshots and generated code come.
+ * Danger: generated Wasm bakes these offsets in as constants; the block must not move while a module made for it lives.
+ */
+
+type Kind = 'i64' | 'i32' | 'f80' | 'v256';
+const SIZE: Readonly<Record<Kind, number>> = { i64: 8, i32: 4, f80: 16, v256: 32 };
+
+interface Field { readonly kind: Kind; readonly count?: number }
+
+const f = (kind: Kind, count = 1): Field => ({ kind, count });
+
+/**
+ * Order matters for the hot end of the block (the first 256 bytes are what the interpreter touches on every instruction).
+ * `gpr` is RAX..R15 in encoding order, always zero-extended outside long mode; `zero` follows it directly, so that register slot 16 reads
+ * as 0. `flagResult`/`flagAux` are the lazy flags (see flags.ts); `eflags` holds every other bit.
+ */
+export const STATE_FIELDS = {
+  gpr: f('i64', 16), zero: f('i64'), rip: f('i64'),
+  flagResult: f('i64'), flagAux: f('i32'), eflags: f('i32'),
+  tlbTag: f('i64'), linearMask: f('i64'), blockRip: f('i64'),
+  /** Non-zero: something wants the run loop (interrupt, timer, stop). Written by other workers too. */
+  pending: f('i32'), budget: f('i32'),
+  /** Effective segments for address generation, ES CS SS DS FS GS and one always-zero slot: base i64, limit i32, checks i32 (see segments.ts). */
+  segment: f('i64', 14),
+  stackMask: f('i64'), currentRecord: f('i32'), modeKey: f('i32'), cpl: f('i32'), inhibit: f('i32'),
+  /** A fault being raised: vector (-1 none), error code, linear address for #PF. */
+  faultVector: f('i32'), faultError: f('i32'), faultAddress: f('i64'),
+  instructions: f('i64'), exitReason: f('i32'), halted: f('i32'),
+  cr0: f('i64'), cr2: f('i64'), cr3: f('i64'), cr4: f('i64'), cr8: f('i64'), efer: f('i64'), xcr0: f('i64'),
+  dr: f('i64', 8),
+  /** Architectural segment registers ES CS SS DS FS GS LDTR TR: visible selector, hidden base/limit/attributes (descriptor bits 8..15, 20..23 as attributes word). */
+  selector: f('i32', 8), segmentBase: f('i64', 8), segmentLimit: f('i32', 8), segmentAttributes: f('i32', 8),
+  gdtrBase: f('i64'), idtrBase: f('i64'), gdtrLimit: f('i32'), idtrLimit: f('i32'),
+  star: f('i64'), lstar: f('i64'), cstar: f('i64'), fmask: f('i64'), kernelGsBase: f('i64'), tscAux: f('i64'),
+  sysenterCs: f('i64'), sysenterEsp: f('i64'), sysenterEip: f('i64'),
+  apicBase: f('i64'), pat: f('i64'), tscOffset: f('i64'), miscEnable: f('i64'),
+  /** x87: physical registers (80 bits each in 16 bytes), not rotated by TOP. `fpuTop` is TOP alone; `fpuTags` one bit a physical register, 1 = empty. */
+  fpr: f('f80', 8), fpuControl: f('i32'), fpuStatus: f('i32'), fpuTop: f('i32'), fpuTags: f('i32'),
+  fpuIp: f('i64'), fpuDp: f('i64'), fpuCs: f('i32'), fpuDs: f('i32'), fpuOpcode: f('i32'), mxcsr: f('i32'),
+  /** XMM0..15 in the low halves, upper YMM halves above; stride 32 bytes. */
+  vector: f('v256', 16),
+  /** 16-byte aligned operands for calls that pass 80- or 128-bit values by address. */
+  scratch: f('v256', 8),
+} as const satisfies Record<string, Field>;
+
+export type StateField = keyof typeof STATE_FIELDS;
+
+function layOut(): { offsets: Record<StateField, number>; sizeBytes: number } {
+  const offsets = {} as Record<StateField, number>;
+  let at = 0;
+  for (const [name, field] of Object.entries(STATE_FIELDS) as [StateField, Field][]) {
+    const align = Math.min(SIZE[field.kind], 16);
+    at = Math.ceil(at / align) * align;
+    offsets[name] = at;
+    at += SIZE[field.kind] * (field.count ?? 1);
+  }
+  return { offsets, sizeBytes: at };
+}
+
+const laid = layOut();
+
+/** Byte offset of each field from the start of the state block. A copy, because V8 keeps an object built key by key in slow dictionary mode. */
+export const STATE: Readonly<Record<StateField, number>> = { ...laid.offsets };
+export const STATE_SIZE_BYTES = laid.sizeBytes;
+
+/**
+ * Where a vCPU's private structures lie, relative to its private base. Host address 0 is never valid, so it can mean "fault".
+ * `bounce` is where accesses that are not one piece of RAM (page crossing, MMIO) are assembled; an address below `private base + tlb`
+ * that a probe returns is therefore a bounce address and needs a commit after a store.
+ */
+export const VCPU_LAYOUT = {
+  state: 0x1000,
+  masks: 0x3000,
+  bounce: 0x3800,
+  tlb: 0x1_0000,
+  tlbEntries: 4096,
+  tlbEntryBytes: 32,
+  blockHash: 0x4_0000,
+  blockHashEntries: 0x8000,
+  records: 0x10_0000,
+  recordsBytes: 0xf0_0000,
+  sizeBytes: 0x100_0000,
+} as const;
+
+/**
+ * A TLB entry, 32 bytes, direct-mapped by linear page number (VCPU_LAYOUT.tlbEntries): tags are (page address | tlbTag), -1 = no.
+ * A probe for `size` bytes compares ((address + size - 1) & ~0xfff) | tlbTag: one compare covers page, permission, context and page crossing.
+ * `addend` (i32): host address = low 32 bits of linear address + addend (mod 2^32).
+ */
+export const TLB_ENTRY = { readTag: 0, writeTag: 8, execTag: 16, addend: 24 } as const;
+
+/** The low 12 bits of `tlbTag`: MMU index (who asks) in bits 0..1, address-space tag above. */
+export const MMU_INDEX = { user: 0, supervisor: 1, /** supervisor with EFLAGS.AC set or SMAP off */ supervisorAc: 2 } as const;

@@ -1,0 +1,170 @@
+import { ByteWriter } from './bytes.ts';
+import { emit, emitOpcode, eqz, isConst, isLocal, localGet, STORES } from './expression.ts';
+import type { Expr, ValueType, Width } from './expression.ts';
+
+export interface Label { readonly depth: number }
+export interface Local { readonly index: number; readonly type: ValueType }
+export interface FunctionType { readonly params: readonly ValueType[]; readonly results: readonly ValueType[] }
+
+const TYPE_BYTE: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+
+/**
+ * One function's body, written front to back with structured control flow. Locals made inside `scope` are recycled after it, which keeps
+ * the number of locals of very large functions (the interpreter's loop) small.
+ */
+export class FunctionBuilder {
+  readonly type: FunctionType;
+  readonly code = new ByteWriter();
+  readonly #locals: ValueType[];
+  #free: Local[] = [];
+  #scoped: Local[][] = [];
+  #depth = 0;
+
+  constructor(type: FunctionType) {
+    this.type = type;
+    this.#locals = [...type.params];
+  }
+
+  param(index: number): Expr {
+    const type = this.type.params[index];
+    if (type === undefined) throw new Error(`function has no parameter ${index}`);
+    return localGet(index, type);
+  }
+
+  local(type: ValueType): Local {
+    const at = this.#free.findIndex((free) => free.type === type);
+    const local = at >= 0 ? this.#free.splice(at, 1)[0]! : { index: this.#locals.push(type) - 1, type };
+    this.#scoped.at(-1)?.push(local);
+    return local;
+  }
+
+  /** A recycled local keeps an old value: set it before you get it. */
+  get(local: Local): Expr { return localGet(local.index, local.type); }
+  set(local: Local | number, value: Expr): void {
+    emit(this.code, value);
+    this.code.u8(0x21);
+    this.code.u32(typeof local === 'number' ? local : local.index);
+  }
+
+  /** Evaluate now, use any number of times later. */
+  let(value: Expr): Expr {
+    if (isConst(value)) return value;
+    const local = this.local(value.type);
+    this.set(local, value);
+    return this.get(local);
+  }
+  /** Like `let`, but keeps a bare local as it is: only for locals that are not set again. */
+  once(value: Expr): Expr { return isLocal(value) ? value : this.let(value); }
+
+  scope<T>(body: () => T): T {
+    this.#scoped.push([]);
+    const result = body();
+    this.#free.push(...this.#scoped.pop()!);
+    return result;
+  }
+
+  store(width: Width, address: Expr, offset: number, value: Expr): void {
+    const code = STORES[`${value.type}:${width}`];
+    if (code === undefined) throw new Error(`no ${width}-bit store of ${value.type}`);
+    emit(this.code, address);
+    emit(this.code, value);
+    emitOpcode(this.code, code);
+    this.code.u32(0);
+    this.code.u32(offset);
+  }
+
+  /** v128.storeN_lane. */
+  storeLane(width: 8 | 16 | 32 | 64, index: number, address: Expr, offset: number, vector: Expr): void {
+    emit(this.code, address);
+    emit(this.code, vector);
+    emitOpcode(this.code, { 8: 0xfd58, 16: 0xfd59, 32: 0xfd5a, 64: 0xfd5b }[width]);
+    this.code.u32(0);
+    this.code.u32(offset);
+    this.code.u8(index);
+  }
+
+  block(body: (label: Label) => void): void { this.#structured(0x02, body); }
+  loop(body: (label: Label) => void): void { this.#structured(0x03, body); }
+
+  if(condition: Expr, then: () => void, otherwise?: () => void): void {
+    emit(this.code, condition);
+    this.code.u8(0x04);
+    this.code.u8(0x40);
+    this.#depth++;
+    this.scope(then);
+    if (otherwise !== undefined) { this.code.u8(0x05); this.scope(otherwise); }
+    this.#depth--;
+    this.code.u8(0x0b);
+  }
+  unless(condition: Expr, body: () => void): void { this.if(eqz(condition), body); }
+
+  #structured(op: number, body: (label: Label) => void): void {
+    this.code.u8(op);
+    this.code.u8(0x40);
+    const label = { depth: ++this.#depth };
+    body(label);
+    this.#depth--;
+    this.code.u8(0x0b);
+  }
+
+  br(label: Label): void { this.code.u8(0x0c); this.code.u32(this.#depth - label.depth); }
+  brIf(label: Label, condition: Expr): void { emit(this.code, condition); this.code.u8(0x0d); this.code.u32(this.#depth - label.depth); }
+  brTable(labels: readonly Label[], otherwise: Label, index: Expr): void {
+    emit(this.code, index);
+    this.code.u8(0x0e);
+    this.code.u32(labels.length);
+    for (const label of labels) this.code.u32(this.#depth - label.depth);
+    this.code.u32(this.#depth - otherwise.depth);
+  }
+
+  return(...values: readonly Expr[]): void { for (const value of values) emit(this.code, value); this.code.u8(0x0f); }
+  /** Evaluate for its effect. A call without result takes `callVoid`. */
+  drop(value: Expr): void { emit(this.code, value); this.code.u8(0x1a); }
+  callVoid(functionIndex: number, args: readonly Expr[]): void {
+    for (const arg of args) emit(this.code, arg);
+    this.code.u8(0x10);
+    this.code.u32(functionIndex);
+  }
+  returnCall(functionIndex: number, args: readonly Expr[]): void {
+    for (const arg of args) emit(this.code, arg);
+    this.code.u8(0x12);
+    this.code.u32(functionIndex);
+  }
+  returnCallIndirect(typeIndex: number, args: readonly Expr[], index: Expr, table = 0): void {
+    for (const arg of args) emit(this.code, arg);
+    emit(this.code, index);
+    this.code.u8(0x13);
+    this.code.u32(typeIndex);
+    this.code.u32(table);
+  }
+  /** memory.copy(destination, source, bytes): bulk memory, no overlap hazards. */
+  memoryCopy(destination: Expr, source: Expr, bytes: Expr): void {
+    for (const arg of [destination, source, bytes]) emit(this.code, arg);
+    this.code.raw([0xfc, 0x0a, 0, 0]);
+  }
+  memoryFill(destination: Expr, value: Expr, bytes: Expr): void {
+    for (const arg of [destination, value, bytes]) emit(this.code, arg);
+    this.code.raw([0xfc, 0x0b, 0]);
+  }
+  setGlobal(index: number, value: Expr): void { emit(this.code, value); this.code.u8(0x24); this.code.u32(index); }
+  unreachable(): void { this.code.u8(0x00); }
+
+  /** The body with its local declarations, as the code section wants it. */
+  finish(): ByteWriter {
+    const body = new ByteWriter(this.code.length + 16);
+    const declared = this.#locals.slice(this.type.params.length);
+    const runs: { type: ValueType; count: number }[] = [];
+    for (const type of declared) {
+      const last = runs.at(-1);
+      if (last?.type === type) last.count++;
+      else runs.push({ type, count: 1 });
+    }
+    body.u32(runs.length);
+    for (const run of runs) { body.u32(run.count); body.u8(TYPE_BYTE[run.type]); }
+    body.raw(this.code.bytes, this.code.length);
+    body.u8(0x0b);
+    return body;
+  }
+}
+
+export { TYPE_BYTE };

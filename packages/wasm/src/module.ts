@@ -1,0 +1,151 @@
+import { ByteWriter } from './bytes.ts';
+import { callExpr } from './expression.ts';
+import type { Expr, ValueType } from './expression.ts';
+import { FunctionBuilder, TYPE_BYTE } from './function.ts';
+import type { FunctionType } from './function.ts';
+
+/** A function of the module under construction, imported or defined. `call` gives an expression (one result). */
+export class FunctionRef {
+  readonly index: number;
+  readonly type: FunctionType;
+  constructor(index: number, type: FunctionType) { this.index = index; this.type = type; }
+  call(...args: readonly Expr[]): Expr {
+    const result = this.type.results[0];
+    if (result === undefined) throw new Error('function has no result: use FunctionBuilder.callVoid');
+    if (args.length !== this.type.params.length) throw new Error(`expected ${this.type.params.length} arguments, got ${args.length}`);
+    args.forEach((arg, i) => { if (arg.type !== this.type.params[i]) throw new Error(`argument ${i}: ${arg.type}, expected ${this.type.params[i]}`); });
+    return callExpr(this.index, result, args);
+  }
+}
+
+export interface MemoryImport { readonly module: string; readonly name: string; readonly minimumPages: number; readonly maximumPages: number; readonly shared: boolean }
+export interface TableImport { readonly module: string; readonly name: string; readonly minimum: number }
+
+interface Defined { readonly ref: FunctionRef; body: ByteWriter | undefined }
+
+/** Writes one WebAssembly module. Import functions first; then declare (for recursion and forward calls) or define the others. */
+export class ModuleBuilder {
+  readonly #types: string[] = [];
+  readonly #typeBytes: ByteWriter[] = [];
+  readonly #imports: ByteWriter[] = [];
+  readonly #defined: Defined[] = [];
+  readonly #exports: { name: string; kind: number; index: number }[] = [];
+  readonly #elements: { offset: number; functions: readonly FunctionRef[] }[] = [];
+  readonly #globals: { type: ValueType; mutable: boolean; lo: number; hi: number }[] = [];
+  #importedFunctions = 0;
+  #importedGlobals = 0;
+  #ownTable: number | undefined;
+
+  typeIndex(type: FunctionType): number {
+    const key = `${type.params.join()}>${type.results.join()}`;
+    const known = this.#types.indexOf(key);
+    if (known >= 0) return known;
+    const bytes = new ByteWriter(16);
+    bytes.u8(0x60);
+    for (const list of [type.params, type.results]) { bytes.u32(list.length); for (const t of list) bytes.u8(TYPE_BYTE[t]); }
+    this.#typeBytes.push(bytes);
+    return this.#types.push(key) - 1;
+  }
+
+  #import(module: string, name: string, kind: number): ByteWriter {
+    const bytes = new ByteWriter(32);
+    bytes.name(module);
+    bytes.name(name);
+    bytes.u8(kind);
+    this.#imports.push(bytes);
+    return bytes;
+  }
+
+  importFunction(module: string, name: string, params: readonly ValueType[], results: readonly ValueType[] = []): FunctionRef {
+    if (this.#defined.length > 0) throw new Error('import functions before defining any');
+    const type = { params, results };
+    this.#import(module, name, 0x00).u32(this.typeIndex(type));
+    return new FunctionRef(this.#importedFunctions++, type);
+  }
+  importMemory(memory: MemoryImport): void {
+    const bytes = this.#import(memory.module, memory.name, 0x02);
+    bytes.u8(memory.shared ? 0x03 : 0x01);
+    bytes.u32(memory.minimumPages);
+    bytes.u32(memory.maximumPages);
+  }
+  importTable(table: TableImport): void {
+    const bytes = this.#import(table.module, table.name, 0x01);
+    bytes.u8(0x70);
+    bytes.u8(0x00);
+    bytes.u32(table.minimum);
+  }
+  importGlobal(module: string, name: string, type: ValueType, mutable = false): number {
+    const bytes = this.#import(module, name, 0x03);
+    bytes.u8(TYPE_BYTE[type]);
+    bytes.u8(mutable ? 1 : 0);
+    return this.#importedGlobals++;
+  }
+
+  /** A table of the module's own (index 0 when none is imported). */
+  table(size: number): void { this.#ownTable = size; }
+  elements(offset: number, functions: readonly FunctionRef[]): void { this.#elements.push({ offset, functions }); }
+  global(type: 'i32' | 'i64', mutable: boolean, lo = 0, hi = 0): number {
+    return this.#importedGlobals + this.#globals.push({ type, mutable, lo, hi }) - 1;
+  }
+
+  /** Reserve a function index; give the body later with `fill`. */
+  declare(params: readonly ValueType[], results: readonly ValueType[] = []): FunctionRef {
+    const ref = new FunctionRef(this.#importedFunctions + this.#defined.length, { params, results });
+    this.typeIndex(ref.type);
+    this.#defined.push({ ref, body: undefined });
+    return ref;
+  }
+  fill(ref: FunctionRef, write: (fn: FunctionBuilder) => void): void {
+    const fn = new FunctionBuilder(ref.type);
+    fn.scope(() => { write(fn); });
+    this.#defined[ref.index - this.#importedFunctions]!.body = fn.finish();
+  }
+  define(params: readonly ValueType[], results: readonly ValueType[], write: (fn: FunctionBuilder) => void): FunctionRef {
+    const ref = this.declare(params, results);
+    this.fill(ref, write);
+    return ref;
+  }
+
+  export(name: string, ref: FunctionRef): void { this.#exports.push({ name, kind: 0, index: ref.index }); }
+  exportTable(name: string): void { this.#exports.push({ name, kind: 1, index: 0 }); }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    const out = new ByteWriter(1 << 16);
+    out.raw([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    const section = (id: number, count: number, write: (s: ByteWriter) => void): void => {
+      if (count === 0) return;
+      const s = new ByteWriter(1024);
+      s.u32(count);
+      write(s);
+      out.u8(id);
+      out.sized(s);
+    };
+    section(1, this.#typeBytes.length, (s) => { for (const t of this.#typeBytes) s.raw(t.bytes, t.length); });
+    section(2, this.#imports.length, (s) => { for (const i of this.#imports) s.raw(i.bytes, i.length); });
+    section(3, this.#defined.length, (s) => { for (const d of this.#defined) s.u32(this.typeIndex(d.ref.type)); });
+    section(4, this.#ownTable === undefined ? 0 : 1, (s) => { s.u8(0x70); s.u8(0x00); s.u32(this.#ownTable!); });
+    section(6, this.#globals.length, (s) => {
+      for (const g of this.#globals) {
+        s.u8(TYPE_BYTE[g.type]);
+        s.u8(g.mutable ? 1 : 0);
+        if (g.type === 'i32') { s.u8(0x41); s.s32(g.lo); } else { s.u8(0x42); s.s64(g.lo, g.hi); }
+        s.u8(0x0b);
+      }
+    });
+    section(7, this.#exports.length, (s) => { for (const e of this.#exports) { s.name(e.name); s.u8(e.kind); s.u32(e.index); } });
+    section(9, this.#elements.length, (s) => {
+      for (const e of this.#elements) {
+        s.u8(0x00); s.u8(0x41); s.s32(e.offset); s.u8(0x0b);
+        s.u32(e.functions.length);
+        for (const f of e.functions) s.u32(f.index);
+      }
+    });
+    section(10, this.#defined.length, (s) => {
+      for (const d of this.#defined) {
+        if (d.body === undefined) throw new Error(`function ${d.ref.index} was declared but never filled`);
+        s.sized(d.body);
+      }
+    });
+    return out.finish();
+  }
+}
