@@ -1,18 +1,8 @@
-/** What went wrong on the host side, for programs; the message is for people. Codes are stable API: never reuse one. */
-export type VmmErrorCode =
-  | 'ABORTED'
-  | 'CONFIG_INVALID'
-  | 'GUEST_UNAVAILABLE'
-  | 'GUEST_UNSUPPORTED'
-  | 'IMAGE_UNREADABLE'
-  | 'IMAGE_INVALID'
-  | 'MEMORY_INVALID'
-  | 'OPTION_INVALID'
-  | 'PLATFORM_UNSUPPORTED'
-  | 'RING_CORRUPT'
-  | 'STATE_INVALID'
-  | 'TIMEOUT'
-  | 'WORKER_LOST';
+/**
+ * What went wrong on the host side, for programs; the message is for people. The package that throws owns its codes
+ * and lists them in its README. Codes are stable API: never reuse one.
+ */
+export type VmmErrorCode = Uppercase<string>;
 
 export interface VmmErrorOptions {
   /** One sentence that says what the reader can do about it. */
@@ -20,7 +10,7 @@ export interface VmmErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The host let us down. Guest faults are never errors: they are values (see DESIGN, Errors). */
+/** The host let us down. Guest faults are never errors: they are values. The message is a verb phrase with the value seen. */
 export class VmmError extends Error {
   override readonly name = 'VmmError';
   readonly code: VmmErrorCode;

@@ -1,2 +1,14 @@
-export { VmmError, invariant } from './errors.ts';
-export type { VmmErrorCode, VmmErrorOptions } from './errors.ts';
+export * from './addresses.ts';
+export * from './apic.ts';
+export * from './control-registers.ts';
+export * from './cpuid.ts';
+export * from './debug-registers.ts';
+export * from './errors.ts';
+export * from './exceptions.ts';
+export * from './flags.ts';
+export * from './legacy-chips.ts';
+export * from './msr.ts';
+export * from './paging-entries.ts';
+export * from './pci.ts';
+export * from './ports.ts';
+export * from './segments.ts';
