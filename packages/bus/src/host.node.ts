@@ -1,0 +1,78 @@
+import { MessagePort, Worker, parentPort } from 'node:worker_threads';
+import { expose } from 'comlink';
+import type { Endpoint } from 'comlink';
+import { invariant } from '@vmm/spec';
+import { Death } from './control/death.ts';
+import { carryErrors } from './control/wire-error.ts';
+import type { WorkerHandle } from './control/worker-handle.ts';
+
+interface NodePort {
+  postMessage(value: unknown, transfer?: readonly unknown[]): void;
+  on(event: 'message', listener: (value: unknown) => void): unknown;
+  off(event: 'message', listener: (value: unknown) => void): unknown;
+}
+
+type MessageListener = ((event: { readonly data: unknown }) => void) | { handleEvent(event: { readonly data: unknown }): void };
+
+/** A worker, a `parentPort` or a `MessagePort` in the shape that comlink expects of a page's. */
+export function nodeEndpoint(port: NodePort): Endpoint {
+  const adapters = new Map<MessageListener, (value: unknown) => void>();
+  const endpoint = {
+    postMessage: (value: unknown, transfer?: readonly unknown[]) => { port.postMessage(value, transfer); },
+    addEventListener: (_type: string, listener: MessageListener) => {
+      const adapter = (data: unknown): void => {
+        if (typeof listener === 'function') listener({ data });
+        else listener.handleEvent({ data });
+      };
+      adapters.set(listener, adapter);
+      port.on('message', adapter);
+    },
+    removeEventListener: (_type: string, listener: MessageListener) => {
+      const adapter = adapters.get(listener);
+      if (adapter !== undefined) port.off('message', adapter);
+      adapters.delete(listener);
+    },
+    start: () => { if (port instanceof MessagePort) port.start(); },
+  };
+  return endpoint as unknown as Endpoint;
+}
+
+/** Starts a worker from a module: TypeScript in the sources, JavaScript once built (see `workerUrl`). */
+export function spawnWorker(url: URL, options: { readonly name: string }): WorkerHandle {
+  return adoptWorker(new Worker(url, { name: options.name }), options);
+}
+
+/** The module beside `importMetaUrl` that is called `name`, with the extension that the caller itself has (`.ts` unbuilt, `.js` built). */
+export function workerUrl(name: string, importMetaUrl: string): URL {
+  const extension = /\.[cm]?[jt]s$/.exec(new URL(importMetaUrl).pathname)?.[0] ?? '.js';
+  return new URL(`./${name}${extension}`, importMetaUrl);
+}
+
+export function adoptWorker(worker: Worker, options: { readonly name: string }): WorkerHandle {
+  const death = new Death(options.name);
+  worker.on('error', (error) => { death.declare(error instanceof Error ? error.message : String(error), error); });
+  worker.on('messageerror', (error) => { death.declare(`a message could not be read (${error.message})`, error); });
+  worker.on('exit', (code) => { death.declare(`it exited with code ${code}`); });
+  return {
+    name: options.name,
+    endpoint: nodeEndpoint(worker),
+    get died() { return death.died; },
+    onDeath: (listener) => death.onDeath(listener),
+    terminate: async () => {
+      death.declare('it was terminated');
+      await worker.terminate();
+    },
+  };
+}
+
+/** Inside a worker: answers control calls. */
+export function serveControl(api: object): void {
+  invariant(parentPort !== null, 'control is served inside a worker');
+  carryErrors();
+  expose(api, nodeEndpoint(parentPort));
+}
+
+/** Lets the worker's event loop run once: messages that have arrived are delivered. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => { setImmediate(resolve); });
+}

@@ -1,0 +1,17 @@
+export { AccessClient } from './access-client.ts';
+export type { AccessClientOptions } from './access-client.ts';
+export { AccessServer } from './access-server.ts';
+export type { AccessHandler } from './access-server.ts';
+export { Bell } from './bell.ts';
+export { ByteSink } from './byte-sink.ts';
+export { ByteSource } from './byte-source.ts';
+export { decode, encode, message, plane, unknownMessage } from './message.ts';
+export type { Fields, FieldType, Message, MessageValues } from './message.ts';
+export { AccessMessages, AccessReplies } from './planes/access.ts';
+export { ConsoleMessages } from './planes/console.ts';
+export { DmaMessages, DmaReplies } from './planes/dma.ts';
+export { DoorbellMessages } from './planes/doorbell.ts';
+export { IrqMessages } from './planes/irq.ts';
+export { closeRing, createRing, RingState } from './ring-layout.ts';
+export { RingConsumer } from './ring-consumer.ts';
+export { RingProducer } from './ring-producer.ts';
