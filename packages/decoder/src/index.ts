@@ -1,0 +1,6 @@
+export { decode, INVALID, NEED_MORE, TOO_LONG } from './decode.ts';
+export { hasMemoryOperand, Instruction, MAX_OPERANDS, type SegmentNumber } from './instruction.ts';
+export { OpKind } from './operand-codes.ts';
+export { FLAG_BITS, type Access, type FlagEffects, type ModrmRule, type Row } from './row.ts';
+export { CONDITIONS } from './parse-rows.ts';
+export { rows } from './rows.ts';
