@@ -79,3 +79,75 @@ export const RTC_BITS = {
   C_IRQ: 1 << 7,
   D_VALID: 1 << 7,
 } as const;
+
+/** 82371SB datasheet §2.5.4: NMI status and control (port 0x61). */
+export const SYSTEM_CONTROL_B = {
+  TIMER2_GATE: 1 << 0,
+  SPEAKER_DATA: 1 << 1,
+  PARITY_DISABLE: 1 << 2,
+  IOCHK_DISABLE: 1 << 3,
+  REFRESH_TOGGLE: 1 << 4,
+  TIMER2_OUT: 1 << 5,
+} as const;
+
+/** PC16550D datasheet, Table II: registers, offsets from the base port. */
+export const UART = {
+  /** RBR on read, THR on write; divisor latch low while DLAB. */
+  DATA: 0,
+  /** Divisor latch high while DLAB. */
+  IER: 1,
+  /** IIR on read, FCR on write. */
+  IIR: 2,
+  FCR: 2,
+  LCR: 3,
+  MCR: 4,
+  LSR: 5,
+  MSR: 6,
+  SCRATCH: 7,
+  CLOCK_HZ: 1_843_200,
+} as const;
+
+/** PC16550D datasheet, §8: bits of the registers. */
+export const UART_BITS = {
+  IER_RECEIVED: 1 << 0,
+  IER_TRANSMIT_EMPTY: 1 << 1,
+  IER_LINE_STATUS: 1 << 2,
+  IER_MODEM_STATUS: 1 << 3,
+  IIR_MODEM_STATUS: 0x0,
+  IIR_NONE: 0x1,
+  IIR_TRANSMIT_EMPTY: 0x2,
+  IIR_RECEIVED: 0x4,
+  IIR_LINE_STATUS: 0x6,
+  IIR_TIMEOUT: 0xc,
+  IIR_FIFO_ENABLED: 0xc0,
+  FCR_ENABLE: 1 << 0,
+  FCR_CLEAR_RECEIVE: 1 << 1,
+  FCR_CLEAR_TRANSMIT: 1 << 2,
+  FCR_TRIGGER_SHIFT: 6,
+  LCR_WORD_MASK: 3,
+  LCR_STOP: 1 << 2,
+  LCR_PARITY: 1 << 3,
+  LCR_BREAK: 1 << 6,
+  LCR_DLAB: 1 << 7,
+  MCR_DTR: 1 << 0,
+  MCR_RTS: 1 << 1,
+  MCR_OUT1: 1 << 2,
+  MCR_OUT2: 1 << 3,
+  MCR_LOOP: 1 << 4,
+  LSR_DATA_READY: 1 << 0,
+  LSR_OVERRUN: 1 << 1,
+  LSR_PARITY: 1 << 2,
+  LSR_FRAMING: 1 << 3,
+  LSR_BREAK: 1 << 4,
+  LSR_TRANSMIT_HOLDING_EMPTY: 1 << 5,
+  LSR_TRANSMITTER_EMPTY: 1 << 6,
+  LSR_FIFO_ERROR: 1 << 7,
+  MSR_DELTA_CTS: 1 << 0,
+  MSR_DELTA_DSR: 1 << 1,
+  MSR_TRAILING_RI: 1 << 2,
+  MSR_DELTA_DCD: 1 << 3,
+  MSR_CTS: 1 << 4,
+  MSR_DSR: 1 << 5,
+  MSR_RI: 1 << 6,
+  MSR_DCD: 1 << 7,
+} as const;

@@ -1,0 +1,2 @@
+export { Pit } from './pit.ts';
+export type { PitOptions } from './pit.ts';
