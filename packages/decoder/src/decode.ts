@@ -258,7 +258,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
     }
   }
 
-  if (lock || isVex || (flags & RowFlag.ignoresMod) !== 0 || (flags & RowFlag.notCs) !== 0) {
+  if (lock || isVex || (flags & RowFlag.checked) !== 0) {
     if (!isLegal(flags, lock, isReg, out)) return invalid(out, p - offset);
   }
   return (out.length = p - offset);
@@ -323,7 +323,7 @@ function isLegal(flags: number, lock: boolean, isReg: number, out: Instruction):
   for (let i = 0; i < out.opCount; i++) {
     const kind = out.opKind[i]!;
     const reg = out.opReg[i]!;
-    if (kind === OpKind.seg && (reg > 5 || (i === 0 && reg === 1))) return false;
+    if (kind === OpKind.seg && (reg > 5 || (reg === 1 && (flags & RowFlag.notCs) !== 0))) return false;
     if (kind === OpKind.cr && ((VALID_CR >> reg) & 1) === 0) return false;
     if (kind === OpKind.dr && reg > 7) return false;
   }

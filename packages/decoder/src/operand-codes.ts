@@ -112,8 +112,7 @@ export function parseOperandCode(code: string): OperandCode {
   const [register = '', memory = register] = code.split('/');
   const source = ADDRESSING[register.charAt(0)];
   if (source === undefined) throw new Error(`unknown operand code "${code}"`);
-  return {
-    source, fixed: 0, imm: immediateOf(register),
-    sizes: [...sizesOf(memory.slice(1)), ...sizesOf(register.slice(1))],
-  };
+  // An immediate counts as wide as what it is extended to.
+  if (code === 'Iz') return { source, fixed: 0, imm: Imm.z, sizes: [...sizesOf('v'), ...sizesOf('v')] };
+  return { source, fixed: 0, imm: immediateOf(register), sizes: [...sizesOf(memory.slice(1)), ...sizesOf(register.slice(1))] };
 }

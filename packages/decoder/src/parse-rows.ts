@@ -118,7 +118,7 @@ function parseAttributes(text: string, feature: string): Attributes {
 
 /** Codes that need a ModRM byte. */
 const MODRM_CODE = /^([EGRWUVQNPMCDS](?![TS])|STi|Ga|Ra)/;
-const FIXED_CODE = /^(DX|DS|CS|SS|ES|GS|FS|CL)$/;
+const FIXED_CODE = /^(DX|DS|CS|SS|ES|GS|FS|CL|MB|BD)$/;
 
 /** Parses row text into rows, in order, VEX forms of `v` rows after their originals. */
 export function parseRows(text: string): Row[] {

@@ -20,7 +20,7 @@ export const cells = new Int16Array(CELLS).fill(-1);
 export const cellHasModrm = new Uint8Array(CELLS);
 
 export const RowFlag = {
-  lock: 1, default64: 2, forced64: 4, ignoresMod: 8, usesVvvv: 0x10, vsib: 0x20, vsibX: 0x40, notCs: 0x80, mandatoryRep: 0x100, vex: 0x200,
+  lock: 1, default64: 2, forced64: 4, ignoresMod: 8, usesVvvv: 0x10, vsib: 0x20, vsibX: 0x40, notCs: 0x80, mandatoryRep: 0x100, checked: 0x200,
 } as const;
 export const rowFlags = new Uint16Array(rows.length);
 export const rowImm = new Uint8Array(rows.length);
@@ -47,8 +47,8 @@ function flagsOf(row: Row): number {
     | (row.operands.some((code) => /^[BH]/.test(code) && code !== 'BD') ? RowFlag.usesVvvv : 0)
     | (row.vsib === '' ? 0 : RowFlag.vsib) | (row.vsib === 'x' ? RowFlag.vsibX : 0)
     | (row.modrm.notCs ? RowFlag.notCs : 0)
-    | (row.prefix === 'f2' || row.prefix === 'f3' ? RowFlag.mandatoryRep : 0)
-    | (row.encoding === 'vex' ? RowFlag.vex : 0);
+    | (row.operands.some((code) => /^[CDS][yw]$/.test(code)) ? RowFlag.checked : 0)
+    | (row.prefix === 'f2' || row.prefix === 'f3' ? RowFlag.mandatoryRep : 0);
 }
 
 function compileRow(row: Row): void {

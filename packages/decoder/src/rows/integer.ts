@@ -83,17 +83,17 @@ ${SHIFTS.map(shiftRows).join('')}
 8b : mov =Gv Ev
 8c : mov =Rv/Mw Sw
 8d mem : lea =Gv ~M
-8e : mov =Sw Ew : : nocs end
+8e : mov =Sw Rv/Mw : : nocs end
 8f /0 : pop =Ev : : d64
 90+r : xchg +Zv +rAX
 90 rexb0 : nop
 f3 90 rexb0 : pause : : x:pause
-98 o16 : cbw +AX
-98 o32 : cwde +eAX
-98 o64 : cdqe +rAX
-99 o16 : cwd =DX AX
-99 o32 : cdq =eDX eAX
-99 o64 : cqo =rDX rAX
+98 o16 : cbw +.AX
+98 o32 : cwde +.eAX
+98 o64 : cdqe +.rAX
+99 o16 : cwd =.DX .AX
+99 o32 : cdq =.eDX .eAX
+99 o64 : cqo =.rDX .rAX
 9a : callf Ap : : no64 end
 9b : wait : : fpu
 9c : pushf : <oszapcdtin : d64 svm:pushf
@@ -136,8 +136,8 @@ ce : into : <o : no64 end
 cf : iret : oszapcdtin : end svm:iret
 d4 : aam Ib : szp ?oac : no64
 d5 : aad Ib : szp ?oac : no64
-d6 : salc =AL : <c : no64
-d7 : xlat =AL MB
+d6 : salc =.AL : <c : no64
+d7 : xlat =.AL MB
 e0 : loopne Jb : <z : f64 end
 e1 : loope Jb : <z : f64 end
 e2 : loop Jb : : f64 end
@@ -201,20 +201,20 @@ ff /6 : push Ev : : d64
 0f 0d mem /5 : prefetch ~Mb : : 3dnowprefetch alias
 0f 0d mem /6 : prefetch ~Mb : : 3dnowprefetch alias
 0f 0d mem /7 : prefetch ~Mb : : 3dnowprefetch alias
-0f 0d reg : nop ~Ev ~Gv : : alias reservednop
+0f 0d reg : nop ~Ev ~.Gv : : alias reservednop
 0f 18 mem /0 : prefetchnta ~Mb : : sse
 0f 18 mem /1 : prefetcht0 ~Mb : : sse
 0f 18 mem /2 : prefetcht1 ~Mb : : sse
 0f 18 mem /3 : prefetcht2 ~Mb : : sse
-0f 18 reg : nop ~Ev ~Gv : : alias reservednop
-0f 18 mem : nop ~Ev ~Gv : : alias reservednop
-0f 19 : nop ~Ev ~Gv : : alias reservednop
-0f 1a : nop ~Ev ~Gv : : alias reservednop
-0f 1b : nop ~Ev ~Gv : : alias reservednop
-0f 1c : nop ~Ev ~Gv : : alias reservednop
-0f 1d : nop ~Ev ~Gv : : alias reservednop
-0f 1e : nop ~Ev ~Gv : : alias reservednop
-0f 1f : nop ~Ev ~Gv : : alias reservednop
+0f 18 reg : nop ~Ev ~.Gv : : alias reservednop
+0f 18 mem : nop ~Ev ~.Gv : : alias reservednop
+0f 19 : nop ~Ev ~.Gv : : alias reservednop
+0f 1a : nop ~Ev ~.Gv : : alias reservednop
+0f 1b : nop ~Ev ~.Gv : : alias reservednop
+0f 1c : nop ~Ev ~.Gv : : alias reservednop
+0f 1d : nop ~Ev ~.Gv : : alias reservednop
+0f 1e : nop ~Ev ~.Gv : : alias reservednop
+0f 1f : nop ~Ev ~.Gv : : alias reservednop
 0f 1f /0 : nop ~Ev : : prio
 f3 0f 1e =fa : endbr64 : : cet_ibt
 f3 0f 1e =fb : endbr32 : : cet_ibt

@@ -111,8 +111,6 @@ df reg /1 : fxch +.ST0 +STi : : alias
 df reg /2 : fstp =STi .ST0 : : alias
 df reg /3 : fstp =STi .ST0 : : alias
 df =e0 : fnstsw =AX
-df =e1 : fstdw =AX
-df =e2 : fstsg =AX
 df reg /5 : fucomip ST0 STi : zpc 0osa
 df reg /6 : fcomip ST0 STi : zpc 0osa
 `;
