@@ -1,2 +1,10 @@
+export { readControls } from './controls.ts';
+export type { PagingControls, PagingModel } from './controls.ts';
+export { FORMATS, selectFormat } from './formats.ts';
+export type { PagingFormat, PagingLevel } from './formats.ts';
 export { ACCESS } from './mmu.ts';
 export type { AccessKind, Mmu, MmuCounters } from './mmu.ts';
+export { ASKER, RIGHT, RIGHT_FOR, rightsTable } from './rights.ts';
+export { STAGE2_ACCESS } from './stage2.ts';
+export type { Stage2 } from './stage2.ts';
+export { PageWalker, WALK } from './walker.ts';

@@ -51,6 +51,8 @@ export interface Mmu {
   pdptesValid(cr3Lo: number): boolean;
   /** INVLPG. */
   invalidatePage(lo: number, hi: number): void;
+  /** INVPCID of one context, global pages kept. */
+  invalidatePcid(pcid: number): void;
   flushAll(): void;
   /** Protection-key rights of user pages (WRPKRU, XRSTOR). */
   setPkru(value: number): void;
