@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WorkspacePackage } from '@vmm/workspace';
+import type { Platform, WorkspacePackage } from '@vmm/workspace';
 
 export interface Outcome {
   readonly ok: boolean;
@@ -14,14 +14,14 @@ export class Consumer {
   readonly directory = mkdtempSync(join(tmpdir(), 'vmm-pack-test-'));
 
   /** Packs as a release would, then installs from the tarballs alone: no @vmm package can come from anywhere else. */
-  install(workspaceRoot: string, packages: readonly WorkspacePackage[]): void {
+  install(workspaceRoot: string, packages: readonly WorkspacePackage[], devDependencies: Readonly<Record<string, string>>): void {
     const tarballs = join(this.directory, 'tarballs');
     mkdirSync(tarballs);
     const filters = packages.map((pkg) => `--filter=${pkg.name}`);
     pnpm(workspaceRoot, ['-r', ...filters, 'pack', '--pack-destination', tarballs]);
     const files = readdirSync(tarballs);
     const sources = Object.fromEntries(packages.map((pkg) => [pkg.name, `file:${join(tarballs, tarballOf(pkg, files))}`]));
-    this.write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'module', dependencies: sources }));
+    this.write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'module', dependencies: sources, devDependencies }));
     this.write('pnpm-workspace.yaml', `packages: []\noverrides: ${JSON.stringify(sources)}\n`);
     pnpm(this.directory, ['install', '--prefer-offline', '--ignore-scripts']);
   }
@@ -31,16 +31,15 @@ export class Consumer {
     return this.#run('node', ['--input-type=module', '--eval', `const m = await import('${specifier}'); console.log(Object.keys(m).length);`]);
   }
 
-  /** Type-checks imports of all entry points; the outcome lists what is wrong in our declarations, not in anyone else's. */
-  typecheck(specifiers: readonly string[]): Outcome {
+  /** Type-checks imports of entry points as a project for that platform would; the outcome lists errors in our declarations only. */
+  typecheck(platform: Platform, specifiers: readonly string[]): Outcome {
     const imports = specifiers.map((specifier, index) => `export * as m${index} from '${specifier}';`);
     this.write('all.ts', imports.join('\n'));
-    const compilerOptions = {
-      target: 'es2024', lib: ['es2024', 'dom', 'dom.iterable'], types: [], module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, noEmit: true,
-    };
+    const types = platform === 'node' ? ['node'] : [];
+    const compilerOptions = { target: 'es2024', types, module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, noEmit: true };
     this.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['all.ts'] }));
     const { output } = this.#run('tsc', ['-p', this.directory, '--pretty', 'false']);
-    const ours = output.split('\n').filter((line) => /^(all\.ts|.*@vmm[/+].*)\(.*error TS/.test(line));
+    const ours = output.split('\n').filter((line) => /^(all\.ts|\S*@vmm[/+]\S*)\(.*error TS/.test(line));
     return { ok: ours.length === 0, output: ours.join('\n') };
   }
 

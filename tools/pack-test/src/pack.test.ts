@@ -1,6 +1,7 @@
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findWorkspaceRoot, listPackages, platformsOf, type WorkspacePackage } from '@vmm/workspace';
+import { findWorkspaceRoot, listPackages, platformsOf, type Manifest, type WorkspacePackage } from '@vmm/workspace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleForBrowser } from './bundle.ts';
 import { Consumer } from './consumer.ts';
@@ -9,7 +10,10 @@ const root = findWorkspaceRoot(dirname(fileURLToPath(import.meta.url)));
 const published = listPackages(root).filter((pkg) => pkg.manifest.private !== true && pkg.manifest.publishConfig !== undefined);
 const consumer = new Consumer();
 
-beforeAll(() => { consumer.install(root, published); });
+beforeAll(() => {
+  const { devDependencies = {} } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+  consumer.install(root, published, { '@types/node': devDependencies['@types/node'] ?? 'latest' });
+});
 afterAll(() => { consumer.remove(); });
 
 /** Import names of a package, without those meant for the other platform (`./node`, `./browser`). */
@@ -31,7 +35,23 @@ describe('packed, installed outside the workspace,', () => {
     await bundleForBrowser(consumer, specifier);
   });
 
-  it('all declarations are consistent', () => {
-    expect(consumer.typecheck([...new Set([...forNode, ...forBrowsers])])).toEqual({ ok: true, output: '' });
+  it('the declarations of all type-check in a project for Node', () => {
+    expect(consumer.typecheck('node', forNode)).toEqual({ ok: true, output: '' });
+  });
+
+  it('the declarations of all type-check in a project for browsers', () => {
+    expect(consumer.typecheck('browser', forBrowsers)).toEqual({ ok: true, output: '' });
+  });
+});
+
+describe('these checks fail', () => {
+  it('when an import has nothing to find', () => {
+    expect(consumer.importInNode('@vmm/spec/nothing')).toMatchObject({ ok: false });
+    expect(consumer.typecheck('node', ['@vmm/spec/nothing'])).toMatchObject({ ok: false });
+  });
+
+  it('when a bundle for browsers would need Node', async () => {
+    consumer.write('needs-node.js', "export { readFileSync } from 'node:fs';\n");
+    await expect(bundleForBrowser(consumer, './needs-node.js')).rejects.toThrow('imports node:fs');
   });
 });
