@@ -2,40 +2,37 @@ import { ConsoleMessages } from './planes/console.ts';
 import { unknownMessage } from './message.ts';
 import type { RingConsumer } from './ring-consumer.ts';
 
-/** Bytes out of a `console` ring: whole chunks (`takeChunk`) or one by one (`takeByte`), in order. Threading: the consumer's thread. */
+/** Bytes out of a `console` ring, in order. Threading: the consumer's thread. */
 export class ByteSource {
   readonly ring: RingConsumer;
-  #chunk: Uint8Array = new Uint8Array(0);
-  #at = 0;
+  #rest: Uint8Array = new Uint8Array(0);
 
   constructor(ring: RingConsumer) {
     this.ring = ring;
   }
 
-  /** Everything of the next record that `takeByte` has not taken, copied out of the ring; undefined when there is nothing. */
+  /** The bytes of the next record, copied out of the ring; undefined when there is nothing. */
   takeChunk(): Uint8Array | undefined {
-    if (this.#at >= this.#chunk.length && !this.#refill()) return undefined;
-    const rest = this.#at === 0 ? this.#chunk : this.#chunk.subarray(this.#at);
-    this.#at = this.#chunk.length;
-    return rest;
+    const rest = this.#rest;
+    this.#rest = rest.subarray(rest.length);
+    return rest.length > 0 ? rest : this.#next();
   }
 
-  /** The next byte, or -1. */
-  takeByte(): number {
-    if (this.#at >= this.#chunk.length && !this.#refill()) return -1;
-    return this.#chunk[this.#at++] ?? -1;
+  /** Offers everything there is to a receiver that answers how much it took; what it left is offered first next time. */
+  feed(receive: (bytes: Uint8Array) => number): void {
+    for (let chunk = this.takeChunk(); chunk !== undefined; chunk = this.takeChunk()) {
+      const taken = receive(chunk);
+      if (taken >= chunk.length) continue;
+      this.#rest = chunk.subarray(taken);
+      return;
+    }
   }
 
-  get hasData(): boolean {
-    return this.#at < this.#chunk.length || this.#refill();
-  }
-
-  #refill(): boolean {
-    if (!this.ring.next()) return false;
+  #next(): Uint8Array | undefined {
+    if (!this.ring.next()) return undefined;
     if (this.ring.id !== ConsoleMessages.data.id) unknownMessage('console', this.ring);
-    this.#chunk = this.ring.bytes.slice(this.ring.at, this.ring.at + this.ring.length);
-    this.#at = 0;
+    const bytes = this.ring.bytes.slice(this.ring.at, this.ring.at + this.ring.length);
     this.ring.release();
-    return true;
+    return bytes;
   }
 }

@@ -3,8 +3,8 @@ import { Bell } from './bell.ts';
 import { PADDING_ID, RECORD_MARK, RING, RingState, attachRing, ringCorrupt } from './ring-layout.ts';
 
 export interface RingProducerOptions {
-  /** Rung by `publish()` besides the ring's own bell, for a consumer that sleeps on a word of its own. */
-  readonly dataBell?: Bell;
+  /** Rung by `publish()` instead of the ring's own bell, for a consumer that sleeps on a word of its own. */
+  readonly dataBell?: { ring(): void };
 }
 
 /** The writing end. Records are written with `begin` and become visible together at `publish`. Threading: one thread. @hot */
@@ -16,7 +16,7 @@ export class RingProducer {
   at = 0;
 
   readonly #capacity: number;
-  readonly #bell: Bell;
+  readonly #bell: { ring(): void };
   readonly #spaceBell: Bell;
   #cursor: number;
   #tail: number;
