@@ -1,5 +1,5 @@
 /** What kind of thing an operand is, as far as the semantics care. */
-export type OperandKind = 'reg' | 'mem' | 'imm' | 'seg' | 'cr' | 'dr' | 'xmm' | 'mmx' | 'st';
+export type OperandKind = 'reg' | 'mem' | 'moffs' | 'imm' | 'seg' | 'cr' | 'dr' | 'xmm' | 'mmx' | 'st';
 
 export interface OperandFact {
   readonly kind: OperandKind;

@@ -233,13 +233,20 @@ export abstract class Machine {
    * Call TypeScript for something rare. Arguments are i64 (others are zero-extended). Leaves the instruction on a fault, dispatches anew if the
    * callout says so, otherwise goes on here. `calloutResult` then gives the value.
    */
-  abstract callout(name: CalloutName, args?: readonly Expr[], size?: number): void;
+  callout(name: CalloutName, args: readonly Expr[] = [], size = 4): void { this.calloutThen(name, args, size, () => undefined); }
+  /** Like `callout`, with more to do once it is certain that there is no fault (also before a fresh dispatch). */
+  abstract calloutThen(name: CalloutName, args: readonly Expr[], size: number, after: () => void): void;
   calloutResult(size: number): Expr { return this.fn.let(w.load(this.typeOf(size), (size * 8) as w.Width, w.i32(0), this.stateAddress('scratch'))); }
 
   /** Call a helper of the same module by name (soft-float, square roots …). See `ModuleHelpers`. */
   abstract helper(name: string, ...args: readonly Expr[]): Expr;
   abstract helperVoid(name: string, ...args: readonly Expr[]): void;
 
+  /** Whether `bytes` at a linear address are plain memory that can be read (written) up to the end of the page without any slow path (i32). */
+  abstract bulkReadable(linear: Expr, bytes: number): Expr;
+  abstract bulkWritable(linear: Expr, bytes: number): Expr;
+
+  unless(condition: Expr, then: () => void): void { this.fn.unless(condition, then); }
   when(condition: Expr, then: () => void, otherwise?: () => void): void { this.fn.if(condition, then, otherwise); }
   select(condition: Expr, yes: Expr, no: Expr): Expr { return this.fn.let(w.select(condition, yes, no)); }
   local(type: ValueType): w.Local { return this.fn.local(type); }

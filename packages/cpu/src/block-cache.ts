@@ -1,0 +1,265 @@
+import { decode, Instruction, NEED_MORE, TOO_LONG } from '@vmm/decoder';
+import type { Row } from '@vmm/decoder';
+import type { InstructionEntry } from '@vmm/isa';
+import type { StateView } from '@vmm/state';
+import { STATE, VCPU_LAYOUT } from '@vmm/state';
+import type { HandlerTable } from './handlers.ts';
+import { blockSlotOf } from './interpreter-module.ts';
+import { entryFor, formOf, quickKey, writeRecord } from './lowering.ts';
+import { MODE } from './mode.ts';
+import { BLOCK_HEADER, RECORD } from './record.ts';
+
+const MODES = [16, 32, 64] as const;
+const PAGE = 4096;
+const MAX_INSTRUCTIONS = 64;
+const LONGEST_INSTRUCTION = 15;
+
+interface Block {
+  readonly host: number;
+  readonly modeKey: number;
+  /** First record. */
+  readonly records: number;
+  readonly bytes: number;
+  readonly instructions: number;
+  /** Host address of the second page's start where the one instruction of this block crosses a page, else 0. */
+  readonly crossing: number;
+}
+
+export interface BlockCacheOptions {
+  readonly state: StateView;
+  readonly privateBase: number;
+  readonly handlers: HandlerTable;
+  /** Host address for fetching at a linear address, 0 with a recorded fault. */
+  fetch(lo: number, hi: number): number;
+  protectCode(host: number): void;
+  unprotectCode(host: number): void;
+  /** Whether the CPU model has a row's feature. */
+  hasFeature(row: Row): boolean;
+}
+
+export interface BlockCounters { decodedBlocks: number; decodedInstructions: number; killedBlocks: number; flushes: number; lookups: number }
+
+/**
+ * Decoded blocks by physical (host) address and mode. The interpreter finds them in a hash table in machine memory; this class fills it,
+ * and takes blocks out when their bytes are written.
+ */
+export class BlockCache {
+  readonly counters: BlockCounters = { decodedBlocks: 0, decodedInstructions: 0, killedBlocks: 0, flushes: 0, lookups: 0 };
+  readonly #o: BlockCacheOptions;
+  readonly #data: DataView;
+  readonly #u8: Uint8Array;
+  readonly #i32: Int32Array;
+  readonly #inst = new Instruction();
+  readonly #blocks = new Map<number, Block>();
+  readonly #pages = new Map<number, Block[]>();
+  /** Handler number by quick key; -1 none. */
+  readonly #handlerOf = new Map<number, number>();
+  readonly #straddle = new Uint8Array(LONGEST_INSTRUCTION + 1);
+  #free: number;
+  readonly #end: number;
+
+  constructor(options: BlockCacheOptions) {
+    this.#o = options;
+    const { state, privateBase } = options;
+    this.#data = state.data;
+    this.#u8 = state.u8;
+    this.#i32 = state.i32;
+    this.#free = privateBase + VCPU_LAYOUT.records;
+    this.#end = this.#free + VCPU_LAYOUT.recordsBytes;
+    this.#clearHash();
+  }
+
+  #clearHash(): void {
+    const from = this.#o.privateBase + VCPU_LAYOUT.blockHash >> 2;
+    this.#i32.fill(0, from, from + VCPU_LAYOUT.blockHashEntries * 4);
+  }
+
+  /** Forget everything. Only between blocks. */
+  flush(): void {
+    this.counters.flushes++;
+    for (const page of this.#pages.keys()) this.#o.unprotectCode(page * PAGE);
+    this.#blocks.clear();
+    this.#pages.clear();
+    this.#clearHash();
+    this.#free = this.#o.privateBase + VCPU_LAYOUT.records;
+  }
+
+  /** First record of the block at state.rip, whose code lies at `host`; 0 if fetching faulted. */
+  lookup(host: number): number {
+    this.counters.lookups++;
+    const modeKey = this.#o.state.get('modeKey');
+    const key = host * 128 + modeKey;
+    let block = this.#blocks.get(key);
+    if (block?.crossing !== undefined && block.crossing !== 0) {
+      const second = this.#fetchSecondPage(host);
+      if (second === 0) return 0;
+      if (second !== block.crossing) { this.#kill(block); block = undefined; }
+    }
+    block ??= this.#decode(host, modeKey, key);
+    if (block === undefined) return 0;
+    if (block.crossing === 0) {
+      const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
+      this.#i32[slot] = host;
+      this.#i32[slot + 1] = modeKey;
+      this.#i32[slot + 2] = block.records;
+    }
+    return block.records;
+  }
+
+  /** The page after the one that state.rip is in. */
+  #fetchSecondPage(host: number): number {
+    const { state } = this.#o;
+    const rest = PAGE - (host & PAGE - 1);
+    const base = (state.base + STATE.segment >> 2) + 4;
+    let lo = (state.lo('rip') >>> 0) + (this.#i32[base]! >>> 0);
+    let hi = state.hi('rip') + this.#i32[base + 1]! + (lo > 0xffff_ffff ? 1 : 0);
+    lo = (lo >>> 0) + rest;
+    hi = hi + (lo > 0xffff_ffff ? 1 : 0) & state.hi('linearMask');
+    return this.#o.fetch(lo | 0, hi);
+  }
+
+  #decode(host: number, modeKey: number, key: number): Block | undefined {
+    const worst = (MAX_INSTRUCTIONS + 3) * RECORD.sizeBytes;
+    if (this.#free + worst > this.#end) this.flush();
+    const limit = (host & -PAGE) + PAGE;
+    const single = (modeKey & MODE.SINGLE_STEP) !== 0;
+    const mode = MODES[modeKey & MODE.CODE_SIZE]!;
+    const first = this.#free + RECORD.sizeBytes;
+    const inst = this.#inst;
+    let at = first, pc = host, count = 0, crossing = 0;
+    while (count < MAX_INSTRUCTIONS) {
+      let length = decode(this.#u8, pc, limit, mode, inst);
+      if (length === NEED_MORE) {
+        if (count > 0) break;
+        // the instruction crosses into the next page: assemble its bytes, and let it be a block of its own
+        const rest = limit - pc;
+        const second = this.#fetchSecondPage(host);
+        if (second === 0) return undefined;
+        this.#straddle.set(this.#u8.subarray(pc, limit));
+        this.#straddle.set(this.#u8.subarray(second, second + LONGEST_INSTRUCTION + 1 - rest), rest);
+        crossing = second;
+        length = decode(this.#straddle, 0, LONGEST_INSTRUCTION + 1, mode, inst);
+      }
+      let handler: number, ends = true;
+      if (length > 0) {
+        const entry = this.#entryFor(inst, modeKey);
+        handler = this.#handler(inst, entry, modeKey);
+        ends = entry.ends === true || inst.row.endsBlock;
+      } else {
+        // raises #UD (or #GP for more than 15 bytes) when it runs, not when it is decoded
+        handler = this.#special(length === TOO_LONG ? 'general_protection' : 'undefined_opcode');
+        inst.length = 0;
+        inst.opCount = 0;
+        length = 0;
+      }
+      pc += length;
+      writeRecord(this.#data, at, inst, handler, pc - host);
+      at += RECORD.sizeBytes;
+      count++;
+      if (ends || single || crossing !== 0 || pc >= limit) break;
+    }
+    this.#writeEnd(at, pc - host);
+    const block: Block = { host, modeKey, records: first, bytes: pc - host, instructions: count, crossing };
+    const header = first - RECORD.sizeBytes >> 2;
+    this.#i32[header + BLOCK_HEADER.instructions] = count;
+    this.#i32[header + (BLOCK_HEADER.host >> 2)] = host;
+    this.#i32[header + (BLOCK_HEADER.modeKey >> 2)] = modeKey;
+    this.#free = at + RECORD.sizeBytes;
+    this.#blocks.set(key, block);
+    this.#enter(host, block);
+    if (crossing !== 0) this.#enter(crossing, block);
+    this.counters.decodedBlocks++;
+    this.counters.decodedInstructions += count;
+    return block;
+  }
+
+  #writeEnd(at: number, end: number): void {
+    this.#data.setUint32(at, end << 16, true);
+    this.#data.setUint32(at + 4, 0, true);
+  }
+
+  #entryFor(inst: Instruction, modeKey: number): InstructionEntry {
+    const { row } = inst;
+    const isProtected = (modeKey & MODE.PROTECTED) !== 0;
+    if (row.protectedOnly && !isProtected) return UNDEFINED;
+    const entry = entryFor(row);
+    if (entry === undefined || !this.#o.hasFeature(row)) return UNDEFINED;
+    if (row.cpl0 && (modeKey & (MODE.USER | MODE.VM86)) !== 0) return PROTECTION;
+    return entry;
+  }
+
+  #handler(inst: Instruction, entry: InstructionEntry, modeKey: number): number {
+    if (entry === UNDEFINED) return this.#special('undefined_opcode');
+    if (entry === PROTECTION) return this.#special('general_protection');
+    const quick = quickKey(inst, modeKey);
+    let number = this.#handlerOf.get(quick);
+    if (number === undefined) {
+      number = this.#o.handlers.numberFor(formOf(inst, entry, modeKey), entry);
+      this.#handlerOf.set(quick, number);
+    }
+    return number;
+  }
+  #special(name: 'undefined_opcode' | 'general_protection'): number {
+    const form = { mnemonic: name, operands: [], opSize: 0, addressSize: 0, stackSize: 0, mode: 0, rep: 0, vex: false };
+    return this.#o.handlers.numberFor(form, name === 'undefined_opcode' ? UNDEFINED : PROTECTION);
+  }
+
+  #enter(host: number, block: Block): void {
+    const page = Math.floor(host / PAGE);
+    const list = this.#pages.get(page);
+    if (list !== undefined) { list.push(block); return; }
+    this.#pages.set(page, [block]);
+    this.#o.protectCode(host);
+  }
+
+  /** Bytes of a code page are about to be written: blocks made of them die. A dying block that is running leaves at its next record. */
+  written(host: number, size: number): void {
+    for (const page of new Set([Math.floor(host / PAGE), Math.floor((host + size - 1) / PAGE)])) {
+      const list = this.#pages.get(page);
+      if (list === undefined) continue;
+      for (const block of [...list]) {
+        const inFirst = host < block.host + block.bytes && host + size > block.host;
+        const second = block.crossing;
+        const inSecond = second !== 0 && host < second + LONGEST_INSTRUCTION && host + size > second;
+        if (inFirst || inSecond) this.#kill(block);
+      }
+    }
+  }
+
+  #kill(block: Block): void {
+    this.counters.killedBlocks++;
+    this.#blocks.delete(block.host * 128 + block.modeKey);
+    const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(block.host, block.modeKey) >> 2;
+    if (this.#i32[slot] === block.host && this.#i32[slot + 1] === block.modeKey) this.#i32[slot] = 0;
+    for (let i = 0; i < block.instructions; i++) this.#data.setUint16(block.records + i * RECORD.sizeBytes, 0, true);
+    this.#leave(block.host, block);
+    if (block.crossing !== 0) this.#leave(block.crossing, block);
+  }
+  #leave(host: number, block: Block): void {
+    const page = Math.floor(host / PAGE);
+    const list = this.#pages.get(page);
+    if (list === undefined) return;
+    const index = list.indexOf(block);
+    if (index >= 0) list.splice(index, 1);
+    if (list.length === 0) {
+      this.#pages.delete(page);
+      this.#o.unprotectCode(page * PAGE);
+    }
+  }
+
+  /** The block that a record belongs to, if it is still there. */
+  blockOf(record: number): { host: number; bytes: number; modeKey: number } | undefined {
+    for (const block of this.#blocks.values()) if (record >= block.records && record < block.records + block.instructions * RECORD.sizeBytes) return block;
+    return undefined;
+  }
+
+  /** How many instructions of the running block come at or after this record. */
+  remaining(record: number): number {
+    let count = 0;
+    for (let at = record; this.#data.getUint16(at, true) !== 0 && count < MAX_INSTRUCTIONS; at += RECORD.sizeBytes) count++;
+    return count;
+  }
+}
+
+const UNDEFINED: InstructionEntry = { ends: true, run: (m) => { m.callout('undefined_opcode'); } };
+const PROTECTION: InstructionEntry = { ends: true, run: (m) => { m.callout('general_protection'); } };

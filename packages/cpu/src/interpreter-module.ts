@@ -1,0 +1,227 @@
+import { CALLOUT_ID, defineHelpers } from '@vmm/isa';
+import type { Form, InstructionEntry } from '@vmm/isa';
+import { STATE, VCPU_LAYOUT } from '@vmm/state';
+import { ModuleBuilder } from '@vmm/wasm';
+import * as w from '@vmm/wasm';
+import type { Expr, FunctionBuilder, FunctionRef, Label, ValueType } from '@vmm/wasm';
+import { InterpreterMachine, tlbEntry, tlbWanted, WRITES } from './interpreter-machine.ts';
+import type { InterpreterCore } from './interpreter-machine.ts';
+import { CHECK } from './mode.ts';
+import { EXIT, RECORD } from './record.ts';
+
+/** One handler to generate: a form and its meaning. */
+export interface Handler { readonly form: Form; readonly entry: InstructionEntry }
+
+export interface InterpreterGeometry {
+  readonly privateBase: number;
+  readonly memoryPages: number;
+}
+
+export const TABLE_SIZE = 8192;
+
+const CORE_TYPES: Readonly<Record<Exclude<keyof InterpreterCore, 'helpers'>, readonly [readonly ValueType[], readonly ValueType[]]>> = {
+  probeRead: [['i64', 'i32'], ['i32']], probeWrite: [['i64', 'i32', 'i32'], ['i32']], address: [['i32', 'i32'], ['i64']], offset: [['i32'], ['i64']],
+  segmentLinear: [['i32', 'i64', 'i32'], ['i64']], commit: [[], ['i32']], callout: [['i32', 'i32'], ['i32']],
+};
+
+function importMachine(module: ModuleBuilder, geometry: InterpreterGeometry): void {
+  module.importMemory({ module: 'env', name: 'memory', minimumPages: geometry.memoryPages, maximumPages: geometry.memoryPages, shared: true });
+  module.importTable({ module: 'env', name: 'table', minimum: TABLE_SIZE });
+}
+
+/** Linear address returned where a segment check failed: never canonical, so the probe misses and the recorded fault is found. */
+const BAD_LINEAR = w.i64(0, -0x8000_0000);
+
+function defineProbe(module: ModuleBuilder, geometry: InterpreterGeometry, access: FunctionRef, tagOffset: number, kind: Expr | undefined): FunctionRef {
+  const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb;
+  const params: ValueType[] = kind === undefined ? ['i64', 'i32', 'i32'] : ['i64', 'i32'];
+  return module.define(params, ['i32'], (fn) => {
+    const linear = fn.param(0), size = fn.param(1);
+    const entry = fn.let(tlbEntry(linear));
+    fn.if(w.eq(w.load('i64', 64, entry, tlb + tagOffset), tlbWanted(state, linear, w.extendU(w.sub(size, w.i32(1))))), () => {
+      fn.return(w.add(w.wrap(linear), w.load('i32', 32, entry, tlb + 24)));
+    });
+    fn.return(access.call(w.wrap(linear), w.wrap(w.shrU(linear, w.i64(32))), size, kind ?? fn.param(2)));
+  });
+}
+
+/** Segment base, limit and rights: see the effective segments in the state layout. */
+function defineSegmentLinear(module: ModuleBuilder, stateBase: number, callout: FunctionRef): FunctionRef {
+  const check = module.define(['i32', 'i64', 'i32'], ['i32'], (fn) => {
+    const slot = fn.param(0), offset = fn.param(1), sizeWord = fn.param(2);
+    const checks = fn.let(w.load('i32', 32, slot, stateBase + STATE.segment + 12));
+    const limit = fn.let(w.extendU(w.load('i32', 32, slot, stateBase + STATE.segment + 8)));
+    const size = w.extendU(w.and(sizeWord, w.i32(0xff)));
+    const last = fn.let(w.sub(w.add(offset, size), w.extendU(w.ne(w.and(sizeWord, w.i32(0xff)), w.i32(0)))));
+    const fails = fn.local('i32');
+    fn.set(fails, w.and(checks, w.or(w.i32(CHECK.UNUSABLE), w.select(w.and(sizeWord, w.i32(WRITES)), w.i32(CHECK.NO_WRITE), w.i32(CHECK.NO_READ)))));
+    fn.if(w.and(checks, w.i32(CHECK.LIMIT)), () => { fn.set(fails, w.or(fn.get(fails), w.gtU(last, limit))); });
+    fn.if(w.and(checks, w.i32(CHECK.EXPAND_DOWN)), () => {
+      const top = w.select(w.and(checks, w.i32(CHECK.BIG)), w.i64(-1, 0), w.i64(0xffff, 0));
+      fn.set(fails, w.or(fn.get(fails), w.or(w.leU(offset, limit), w.gtU(last, top))));
+    });
+    fn.if(w.eqz(fn.get(fails)), () => { fn.return(w.i32(0)); });
+    fn.store(64, w.i32(0), stateBase + STATE.scratch, w.extendU(w.shrU(slot, w.i32(4))));
+    fn.store(64, w.i32(0), stateBase + STATE.scratch + 8, w.extendU(w.eq(slot, w.i32(2 * 16))));
+    fn.drop(callout.call(w.i32(SEGMENT_FAULT), w.i32(4)));
+    fn.return(w.i32(1));
+  });
+  return module.define(['i32', 'i64', 'i32'], ['i64'], (fn) => {
+    const slot = fn.param(0), offset = fn.param(1);
+    fn.if(w.load('i32', 32, slot, stateBase + STATE.segment + 12), () => {
+      fn.if(check.call(slot, offset, fn.param(2)), () => { fn.return(BAD_LINEAR); });
+    });
+    fn.return(w.and(w.add(offset, w.load('i64', 64, slot, stateBase + STATE.segment)), w.load('i64', 64, w.i32(0), stateBase + STATE.linearMask)));
+  });
+}
+const SEGMENT_FAULT = CALLOUT_ID.segment_fault;
+
+function defineOffset(module: ModuleBuilder, geometry: InterpreterGeometry): FunctionRef {
+  const state = geometry.privateBase + VCPU_LAYOUT.state;
+  return module.define(['i32'], ['i64'], (fn) => {
+    const record = fn.param(0);
+    const base = w.load('i64', 64, w.load('i32', 8, record, RECORD.base), state);
+    const index = w.load('i64', 64, w.load('i32', 8, record, RECORD.index), state);
+    const scaled = w.shl(index, w.load('i64', 8, record, RECORD.scale));
+    const mask = w.load('i64', 64, w.shl(w.and(w.load('i32', 8, record, RECORD.segment), w.i32(3)), w.i32(3)), geometry.privateBase + VCPU_LAYOUT.masks);
+    fn.return(w.and(w.add(w.add(base, scaled), w.load('i64', 32, record, RECORD.displacement, true)), mask));
+  });
+}
+
+function emitHandler(machine: InterpreterMachine, fn: FunctionBuilder, handler: Handler, record: Expr, exits: { fault: () => void; dispatch: () => void }): void {
+  machine.begin(fn, handler.form, record, exits);
+  handler.entry.run(machine);
+}
+
+function defineHandler(module: ModuleBuilder, machine: InterpreterMachine, handler: Handler): FunctionRef {
+  return module.define(['i32'], ['i32'], (fn) => {
+    emitHandler(machine, fn, handler, fn.param(0), { fault: () => { fn.return(w.i32(2)); }, dispatch: () => { fn.return(w.i32(1)); } });
+    fn.return(w.i32(0));
+  });
+}
+
+/**
+ * The loop: dispatch finds the block for `rip`, then records run one after another. Handler numbers: 0 leaves the block, 1..hot are cases of the
+ * loop's own `br_table`, the rest are functions in the table.
+ */
+function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], access: FunctionRef, lookup: FunctionRef): FunctionRef {
+  const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb, hash = geometry.privateBase + VCPU_LAYOUT.blockHash;
+  const at = (field: keyof typeof STATE): number => state + STATE[field];
+  const handlerType = module.typeIndex({ params: ['i32'], results: ['i32'] });
+  return module.define([], ['i32'], (fn) => {
+    const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32');
+    fn.loop((dispatch) => {
+      fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { fn.return(w.i32(EXIT.pending)); });
+      fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { fn.return(w.i32(EXIT.budget)); });
+      fn.set(rip, w.load('i64', 64, w.i32(0), at('rip')));
+      fn.set(linear, w.and(w.add(fn.get(rip), w.load('i64', 64, w.i32(0), at('segment') + 16)), w.load('i64', 64, w.i32(0), at('linearMask'))));
+      fn.set(entry, tlbEntry(fn.get(linear)));
+      fn.if(w.eq(w.load('i64', 64, fn.get(entry), tlb + 16), tlbWanted(state, fn.get(linear), w.i64(0))), () => {
+        fn.set(host, w.add(w.wrap(fn.get(linear)), w.load('i32', 32, fn.get(entry), tlb + 24)));
+      }, () => {
+        fn.set(host, access.call(w.wrap(fn.get(linear)), w.wrap(w.shrU(fn.get(linear), w.i64(32))), w.i32(1), w.i32(2)));
+        fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+        fn.unless(fn.get(host), () => { fn.return(w.i32(EXIT.fault)); });
+      });
+      const key = w.load('i32', 32, w.i32(0), at('modeKey'));
+      fn.set(slot, blockSlot(fn.get(host), key));
+      fn.if(w.and(w.eq(w.load('i32', 32, fn.get(slot), hash), fn.get(host)), w.eq(w.load('i32', 32, fn.get(slot), hash + 4), key)), () => {
+        fn.set(record, w.load('i32', 32, fn.get(slot), hash + 8));
+      }, () => {
+        fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+        fn.set(record, lookup.call(fn.get(host)));
+        fn.unless(fn.get(record), () => { fn.return(w.i32(EXIT.fault)); });
+      });
+      fn.store(64, w.i32(0), at('blockRip'), fn.get(rip));
+      fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), w.load('i32', 32, w.sub(fn.get(record), w.i32(RECORD.sizeBytes)))));
+      const leave = (): void => {
+        const ip = w.sub(w.load('i32', 16, fn.get(record), RECORD.end), w.load('i32', 8, fn.get(record), RECORD.length));
+        fn.store(64, w.i32(0), at('rip'), w.add(w.load('i64', 64, w.i32(0), at('blockRip')), w.extendU(ip)));
+        fn.br(dispatch);
+      };
+      const fault = (): void => {
+        fn.store(32, w.i32(0), at('currentRecord'), fn.get(record));
+        fn.return(w.i32(EXIT.fault));
+      };
+      fn.loop((next) => {
+        const advance = (): void => {
+          fn.set(record, w.add(fn.get(record), w.i32(RECORD.sizeBytes)));
+          fn.br(next);
+        };
+        // innermost block is handler 0; block k ends where case k begins
+        const nest = (level: number, labels: readonly Label[]): void => {
+          if (level < 0) { fn.brTable(labels.slice(1).reverse(), labels[0]!, w.load('i32', 16, fn.get(record))); return; }
+          fn.block((label) => { nest(level - 1, [...labels, label]); });
+          if (level === 0) leave();
+          else if (level <= hot.length) {
+            fn.scope(() => { emitHandler(machine, fn, hot[level - 1]!, fn.get(record), { fault, dispatch: () => { fn.br(dispatch); } }); });
+            advance();
+          }
+        };
+        nest(hot.length + 1, []);
+        fn.scope(() => {
+          const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [fn.get(record)], w.load('i32', 16, fn.get(record))));
+          fn.if(w.eqz(status), advance);
+          fn.brIf(dispatch, w.eq(status, w.i32(1)));
+          fault();
+        });
+      });
+      fn.unreachable();
+    });
+    fn.unreachable();
+  });
+}
+
+/** Byte offset of the hash slot for a block at a host address in a mode; the TypeScript twin is `blockSlotOf`. */
+function blockSlot(host: Expr, key: Expr): Expr {
+  return w.shl(w.and(w.add(w.add(host, w.shrU(host, w.i32(15))), w.shl(key, w.i32(10))), w.i32(VCPU_LAYOUT.blockHashEntries - 1)), w.i32(4));
+}
+export function blockSlotOf(host: number, key: number): number { return (host + (host >>> 15) + (key << 10) & VCPU_LAYOUT.blockHashEntries - 1) << 4; }
+
+/** The main module: helper functions, hot handlers in the loop, `others` as functions in the table from `hot.length + 1` on. */
+export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[]): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  importMachine(module, geometry);
+  const access = module.importFunction('env', 'access', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const commit = module.importFunction('env', 'commit', [], ['i32']);
+  const callout = module.importFunction('env', 'callout', ['i32', 'i32'], ['i32']);
+  const lookup = module.importFunction('env', 'lookup', ['i32'], ['i32']);
+  const stateBase = geometry.privateBase + VCPU_LAYOUT.state;
+  const helpers = defineHelpers(module, stateBase);
+  const segmentLinear = defineSegmentLinear(module, stateBase, callout);
+  const offset = defineOffset(module, geometry);
+  const core: InterpreterCore = {
+    helpers, commit, callout, offset, segmentLinear,
+    probeRead: defineProbe(module, geometry, access, 0, w.i32(0)),
+    probeWrite: defineProbe(module, geometry, access, 8, undefined),
+    address: module.define(['i32', 'i32'], ['i64'], (fn) => {
+      const slot = w.and(w.load('i32', 8, fn.param(0), RECORD.segment), w.i32(0x70));
+      fn.return(segmentLinear.call(slot, offset.call(fn.param(0)), fn.param(1)));
+    }),
+  };
+  for (const name of Object.keys(CORE_TYPES) as (keyof typeof CORE_TYPES)[]) module.export(name, core[name]);
+  for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
+  const machine = new InterpreterMachine(geometry.privateBase, core);
+  module.elements(hot.length + 1, others.map((handler) => defineHandler(module, machine, handler)));
+  module.export('run', defineRun(module, machine, geometry, hot, access, lookup));
+  return module.finish();
+}
+
+/** A module with handlers met later, placed in the table from `first` on. It imports the main module's functions. */
+export function buildExtension(geometry: InterpreterGeometry, first: number, handlers: readonly Handler[], helperTypes: HelperTypes): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  importMachine(module, geometry);
+  const core = Object.fromEntries(Object.entries(CORE_TYPES).map(([name, [params, results]]) => [name, module.importFunction('core', name, params, results)])) as unknown as Omit<InterpreterCore, 'helpers'>;
+  const helpers = Object.fromEntries(Object.entries(helperTypes).map(([name, [params, results]]) => [name, module.importFunction('core', `helper:${name}`, params, results)]));
+  const machine = new InterpreterMachine(geometry.privateBase, { ...core, helpers });
+  module.elements(first, handlers.map((handler) => defineHandler(module, machine, handler)));
+  return module.finish();
+}
+
+export type HelperTypes = Readonly<Record<string, readonly [readonly ValueType[], readonly ValueType[]]>>;
+
+/** Parameter and result types of the helper functions, for modules that import them. */
+export function helperTypes(): HelperTypes {
+  const helpers = defineHelpers(new ModuleBuilder(), 0);
+  return Object.fromEntries(Object.entries(helpers).map(([name, ref]) => [name, [ref.type.params, ref.type.results]]));
+}

@@ -1,0 +1,211 @@
+import { CALLOUT_NAMES } from '@vmm/isa';
+import type { MachineMemory } from '@vmm/memory';
+import type { Mmu } from '@vmm/paging';
+import { STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
+import { EFLAGS } from './architecture.ts';
+import { applyBootState } from './boot-state.ts';
+import type { BootState } from './boot-state.ts';
+import { BlockCache } from './block-cache.ts';
+import { CALLOUTS } from './callouts.ts';
+import { Cpu } from './cpu.ts';
+import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
+import { HandlerTable } from './handlers.ts';
+import { MODE } from './mode.ts';
+import type { CpuModel } from './models.ts';
+import type { ApicPort, CpuClock, IoPorts } from './ports.ts';
+import { ADDRESS_MASKS, EXIT, RECORD } from './record.ts';
+import { dumpRegisters } from './register-dump.ts';
+import type { RegisterDump } from './register-dump.ts';
+import { RecentInstructions } from './recent-instructions.ts';
+import { beginStep, endStep } from './single-step.ts';
+import { REDISPATCH } from './status.ts';
+
+/** The vCPU's side of the interrupt controllers. */
+export interface InterruptPort {
+  /** A vector could be delivered now if interrupts are enabled. Asked often: must be cheap. */
+  pending(): boolean;
+  /** Takes it. Negative: it went away. */
+  acknowledge(): number;
+  /** Takes a pending NMI. */
+  takeNmi(): boolean;
+}
+
+/** What a vCPU gives its MMU. */
+export interface MmuContext {
+  readonly memory: MachineMemory;
+  readonly state: StateView;
+  readonly privateBase: number;
+  /** A store is about to change bytes that decoded code was made from. */
+  readonly onCodeWrite: (host: number, sizeBytes: number) => void;
+}
+
+export interface VcpuOptions {
+  readonly memory: MachineMemory;
+  readonly index?: number;
+  readonly model: CpuModel;
+  /** Which MMU: `@vmm/mmu-ept`'s, or another behind the same interface. */
+  readonly createMmu: (context: MmuContext) => Mmu;
+  readonly ports: IoPorts;
+  readonly interrupts: InterruptPort;
+  readonly clock: CpuClock;
+  readonly apic?: ApicPort;
+}
+
+export type RunResult = 'slice' | 'halt' | 'shutdown' | 'stopped';
+
+/** Bits of the shared `pending` word. Any non-zero value makes generated code return at the next block. */
+export const PENDING = { attention: 1, stop: 2 } as const;
+
+/** One virtual CPU: interpreter, block cache, MMU and system half around one state block. Runs on one thread; `requestAttention` from any. */
+export class Vcpu {
+  readonly state: StateView;
+  readonly cpu: Cpu;
+  readonly mmu: Mmu;
+  readonly blocks: BlockCache;
+  readonly handlers: HandlerTable;
+  /** Index of the `pending` word in an Int32Array over machine memory, for Atomics. */
+  readonly pendingIndex: number;
+  /** Instructions retired since power-on. */
+  instructions = 0;
+  /** Events delivered, by kind. */
+  readonly events = { exceptions: 0, interrupts: 0, callouts: 0, runs: 0 };
+  /** Called for every delivered exception when set: for tracing. */
+  onException: ((vector: number, errorCode: number) => void) | undefined;
+  readonly #memory: MachineMemory;
+  readonly #interrupts: InterruptPort;
+  readonly #words: Int32Array;
+  readonly #budgetWord: number;
+  readonly #faultWord: number;
+  readonly #modeWord: number;
+  readonly #flagsWord: number;
+  #forfeited = 0;
+  readonly #recent: RecentInstructions;
+
+  constructor(options: VcpuOptions) {
+    const { memory, index = 0 } = options;
+    const privateBase = memory.vcpuBase(index);
+    const state = new StateView(memory.buffer, privateBase + VCPU_LAYOUT.state);
+    this.state = state;
+    this.#memory = memory;
+    this.#interrupts = options.interrupts;
+    this.#words = state.i32;
+    this.pendingIndex = state.base + STATE.pending >> 2;
+    this.#budgetWord = state.base + STATE.budget >> 2;
+    this.#faultWord = state.base + STATE.faultVector >> 2;
+    this.#modeWord = state.base + STATE.modeKey >> 2;
+    this.#flagsWord = state.base + STATE.eflags >> 2;
+    state.set('faultVector', -1);
+    ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
+    this.mmu = options.createMmu({ memory, state, privateBase, onCodeWrite: (host, size) => { this.blocks.written(host, size); } });
+    this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }) });
+    const callouts = CALLOUT_NAMES.map((name) => CALLOUTS[name]);
+    const memoryPages = memory.buffer.byteLength / 0x1_0000;
+    this.handlers = new HandlerTable({ privateBase, memoryPages }, memory.memory, {
+      access: (lo, hi, size, kind) => (this.#words[this.#faultWord] === -1 ? this.mmu.access(lo, hi, size, kind as 0 | 1 | 2 | 3) : 0),
+      commit: () => this.mmu.commit(),
+      callout: (id, size) => {
+        this.events.callouts++;
+        const status = callouts[id]!(this.cpu, size);
+        if (status === REDISPATCH) this.#redispatched();
+        return status;
+      },
+      lookup: (host) => this.blocks.lookup(host),
+    });
+    this.blocks = new BlockCache({
+      state, privateBase, handlers: this.handlers,
+      fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),
+      protectCode: (host) => { this.mmu.protectCode(host); },
+      unprotectCode: (host) => { this.mmu.unprotectCode(host); },
+      hasFeature: (row) => this.cpu.cpuid.hasFeature(row.feature),
+    });
+    this.#recent = new RecentInstructions(state);
+    this.reset();
+  }
+
+  reset(): void {
+    this.cpu.reset();
+    this.mmu.controlChanged();
+    this.blocks.flush();
+  }
+
+  /** Put the CPU in the state that a loader asks for. */
+  boot(boot: BootState): void { applyBootState(this.cpu, boot); }
+
+  /** The mode may have changed under running code: leave the loop if it must go one instruction at a time, or if an interrupt is now due. */
+  #redispatched(): void {
+    if ((this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0 || this.state.get('halted') !== 0) {
+      const left = this.#words[this.#budgetWord]!;
+      if (left > 0) { this.#forfeited += left; this.#words[this.#budgetWord] = 0; }
+    } else if ((this.#words[this.#flagsWord]! & EFLAGS.IF) !== 0 && this.#interrupts.pending()) this.#words[this.pendingIndex] = PENDING.attention;
+  }
+
+  requestAttention(): void { Atomics.or(this.#words, this.pendingIndex, PENDING.attention); }
+  requestStop(): void { Atomics.or(this.#words, this.pendingIndex, PENDING.stop); }
+
+  /** Runs at most about `maxInstructions`. 'slice': go on when convenient. 'halt': waits for an interrupt. 'shutdown': triple fault. */
+  run(maxInstructions: number): RunResult {
+    let left = maxInstructions;
+    const { state, cpu } = this;
+    for (;;) {
+      const pending = Atomics.exchange(this.#words, this.pendingIndex, 0);
+      if ((pending & PENDING.stop) !== 0) return 'stopped';
+      if (!this.#deliverInterrupts()) return 'shutdown';
+      if (state.get('halted') !== 0) return 'halt';
+      if (left <= 0) return 'slice';
+      const stepping = (this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0;
+      const budget = stepping ? 1 : left;
+      let fault = stepping && !beginStep(cpu);
+      if (!fault) {
+        this.#words[this.#budgetWord] = budget;
+        this.#forfeited = 0;
+        this.events.runs++;
+        const reason = this.handlers.run();
+        let retired = budget - this.#words[this.#budgetWord]! - this.#forfeited;
+        if (reason === EXIT.fault) {
+          fault = true;
+          retired -= this.#locateFault();
+        }
+        this.instructions += retired;
+        left -= Math.max(retired, 1);
+        // an event while stepping: the pending word stopped it before it ran
+        if (stepping && reason === EXIT.pending) continue;
+      }
+      if (fault) {
+        this.events.exceptions++;
+        this.onException?.(state.get('faultVector'), state.get('faultError'));
+        if (deliverException(cpu) === 'shutdown') return 'shutdown';
+      } else if (stepping && endStep(cpu) === 'shutdown') return 'shutdown';
+    }
+  }
+
+  /** Sets rip to the instruction that faulted; returns how many instructions of its block did not retire. */
+  #locateFault(): number {
+    const record = this.state.get('currentRecord');
+    if (record === 0) return 0;
+    const { data } = this.state;
+    const back = data.getUint16(record + RECORD.end, true) - data.getUint8(record + RECORD.length);
+    const lo = (this.state.lo('blockRip') >>> 0) + back;
+    this.state.setWords('rip', lo | 0, this.state.hi('blockRip') + (lo > 0xffff_ffff ? 1 : 0));
+    return this.blocks.remaining(record);
+  }
+
+  #deliverInterrupts(): boolean {
+    if (this.#interrupts.takeNmi()) {
+      this.#wake();
+      if (deliverNmi(this.cpu) === 'shutdown') return false;
+    }
+    if ((this.#words[this.#flagsWord]! & EFLAGS.IF) === 0 || this.state.get('inhibit') !== 0 || !this.#interrupts.pending()) return true;
+    const vector = this.#interrupts.acknowledge();
+    if (vector < 0) return true;
+    this.#wake();
+    this.events.interrupts++;
+    return deliverInterrupt(this.cpu, vector) !== 'shutdown';
+  }
+  #wake(): void { this.state.set('halted', 0); }
+
+  registers(): RegisterDump { return dumpRegisters(this.state); }
+  /** The last instructions executed, disassembled; the latest last. */
+  recent(): string[] { return this.#recent.list(this.blocks); }
+  counters(): Record<string, number> { return { instructions: this.instructions, ...this.events, ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length }; }
+  get memory(): MachineMemory { return this.#memory; }
+}

@@ -1,0 +1,8 @@
+import type { ModuleBuilder } from '@vmm/wasm';
+import { defineIntegerHelpers } from './integer-helpers.ts';
+import type { HelperFunctions } from './integer-helpers.ts';
+
+/** Every module function that builders call through `Machine.helper`. Call once per module, before defining handlers. */
+export function defineHelpers(module: ModuleBuilder, stateBase: number): HelperFunctions {
+  return { ...defineIntegerHelpers(module, stateBase) };
+}

@@ -1,0 +1,10 @@
+export { CALLOUT_ID, CALLOUT_NAMES } from './callout-names.ts';
+export type { CalloutName } from './callout-names.ts';
+export type { InstructionEntry, InstructionTable } from './entry.ts';
+export { EXCEPTION } from './exceptions.ts';
+export { formKey } from './form.ts';
+export type { Form, FormFact, OperandFact, OperandKind } from './form.ts';
+export { defineHelpers } from './helpers.ts';
+export { INSTRUCTIONS } from './instructions.ts';
+export type { HelperFunctions } from './integer-helpers.ts';
+export * from './machine.ts';

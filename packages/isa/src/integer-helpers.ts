@@ -1,0 +1,105 @@
+/** Module functions that integer instructions call: wide multiply and divide, CRC, bit gather/scatter. */
+import * as w from '@vmm/wasm';
+import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
+import { STATE } from '@vmm/state';
+
+export type HelperFunctions = Readonly<Record<string, FunctionRef>>;
+
+export function defineIntegerHelpers(module: ModuleBuilder, stateBase: number): HelperFunctions {
+  const quotientAt = stateBase + STATE.scratch, remainderAt = quotientAt + 8;
+
+  /** High 64 bits of the unsigned product, by 32-bit halves (Hacker's Delight §8-2). */
+  const mulHighUnsigned = module.define(['i64', 'i64'], ['i64'], (fn) => {
+    const a = fn.param(0), b = fn.param(1), low = w.i64(-1, 0), half = w.i64(32);
+    const a0 = fn.let(w.and(a, low)), a1 = fn.let(w.shrU(a, half)), b0 = fn.let(w.and(b, low)), b1 = fn.let(w.shrU(b, half));
+    const t = fn.let(w.add(w.mul(a1, b0), w.shrU(w.mul(a0, b0), half)));
+    const u = fn.let(w.add(w.mul(a0, b1), w.and(t, low)));
+    fn.return(w.add(w.add(w.mul(a1, b1), w.shrU(t, half)), w.shrU(u, half)));
+  });
+  const mulHighSigned = module.define(['i64', 'i64'], ['i64'], (fn) => {
+    const a = fn.param(0), b = fn.param(1), sign = w.i64(63);
+    const high = mulHighUnsigned.call(a, b);
+    fn.return(w.sub(w.sub(high, w.and(w.shrS(a, sign), b)), w.and(w.shrS(b, sign), a)));
+  });
+
+  /** high:low / divisor; quotient and remainder to scratch words 0 and 1. Returns 0 if the quotient does not fit 64 bits. */
+  const divUnsigned128 = module.define(['i64', 'i64', 'i64'], ['i32'], (fn) => {
+    const high = fn.param(0), low = fn.param(1), divisor = fn.param(2);
+    fn.if(w.geU(high, divisor), () => { fn.return(w.i32(0)); });
+    fn.if(w.eqz(high), () => {
+      fn.store(64, w.i32(0), quotientAt, w.divU(low, divisor));
+      fn.store(64, w.i32(0), remainderAt, w.remU(low, divisor));
+      fn.return(w.i32(1));
+    });
+    // restoring division, one bit a turn; the bit shifted out of the remainder makes it larger than any divisor
+    const remainder = fn.local('i64'), rest = fn.local('i64'), i = fn.local('i32'), carry = fn.local('i64');
+    fn.set(remainder, high);
+    fn.set(rest, low);
+    fn.set(i, w.i32(64));
+    fn.loop((again) => {
+      fn.set(carry, w.shrU(fn.get(remainder), w.i64(63)));
+      fn.set(remainder, w.or(w.shl(fn.get(remainder), w.i64(1)), w.shrU(fn.get(rest), w.i64(63))));
+      fn.set(rest, w.shl(fn.get(rest), w.i64(1)));
+      fn.if(w.or(w.wrap(fn.get(carry)), w.geU(fn.get(remainder), divisor)), () => {
+        fn.set(remainder, w.sub(fn.get(remainder), divisor));
+        fn.set(rest, w.or(fn.get(rest), w.i64(1)));
+      });
+      fn.set(i, w.sub(fn.get(i), w.i32(1)));
+      fn.brIf(again, fn.get(i));
+    });
+    fn.store(64, w.i32(0), quotientAt, fn.get(rest));
+    fn.store(64, w.i32(0), remainderAt, fn.get(remainder));
+    fn.return(w.i32(1));
+  });
+  const divSigned128 = module.define(['i64', 'i64', 'i64'], ['i32'], (fn) => {
+    const high = fn.param(0), low = fn.param(1), divisor = fn.param(2), zero = w.i64(0), sign = w.i64(63);
+    const negative = fn.let(w.ltS(high, zero)), divisorNegative = fn.let(w.ltS(divisor, zero));
+    const negatedLow = fn.let(w.sub(zero, low));
+    const absoluteLow = fn.let(w.select(negative, negatedLow, low));
+    const absoluteHigh = fn.let(w.select(negative, w.sub(w.sub(zero, high), w.extendU(w.ne(low, zero))), high));
+    const absoluteDivisor = fn.let(w.select(divisorNegative, w.sub(zero, divisor), divisor));
+    fn.if(w.eqz(divUnsigned128.call(absoluteHigh, absoluteLow, absoluteDivisor)), () => { fn.return(w.i32(0)); });
+    const quotient = fn.let(w.load('i64', 64, w.i32(0), quotientAt)), remainder = fn.let(w.load('i64', 64, w.i32(0), remainderAt));
+    const quotientNegative = fn.let(w.xor(negative, divisorNegative));
+    const signed = fn.let(w.select(quotientNegative, w.sub(zero, quotient), quotient));
+    // the sign must come out as the operands' signs say, unless the quotient is 0
+    fn.if(w.and(w.ne(signed, zero), w.ne(w.wrap(w.shrU(signed, sign)), quotientNegative)), () => { fn.return(w.i32(0)); });
+    fn.store(64, w.i32(0), quotientAt, signed);
+    fn.store(64, w.i32(0), remainderAt, w.select(negative, w.sub(zero, remainder), remainder));
+    fn.return(w.i32(1));
+  });
+
+  /** CRC-32C (polynomial 0x11EDC6F41, reflected) over `bits` bits of data. */
+  const crc32c = module.define(['i32', 'i64', 'i32'], ['i32'], (fn) => {
+    const crc = fn.local('i64'), i = fn.local('i32');
+    fn.set(crc, w.xor(w.extendU(fn.param(0)), fn.param(1)));
+    fn.set(i, fn.param(2));
+    fn.loop((again) => {
+      fn.set(crc, w.xor(w.shrU(fn.get(crc), w.i64(1)), w.and(w.sub(w.i64(0), w.and(fn.get(crc), w.i64(1))), w.i64(0x82f6_3b78 | 0, 0))));
+      fn.set(i, w.sub(fn.get(i), w.i32(1)));
+      fn.brIf(again, fn.get(i));
+    });
+    fn.return(w.wrap(fn.get(crc)));
+  });
+
+  const gather = (scatter: boolean): FunctionRef => module.define(['i64', 'i64'], ['i64'], (fn) => {
+    const source = fn.param(0), mask = fn.local('i64'), out = fn.local('i64'), bit = fn.local('i64');
+    fn.set(mask, fn.param(1));
+    fn.set(out, w.i64(0));
+    fn.set(bit, w.i64(1));
+    fn.block((done) => {
+      fn.loop((again) => {
+        fn.brIf(done, w.eqz(fn.get(mask)));
+        const lowest = fn.let(w.and(fn.get(mask), w.sub(w.i64(0), fn.get(mask))));
+        const [test, put] = scatter ? [fn.get(bit), lowest] : [lowest, fn.get(bit)];
+        fn.if(w.ne(w.and(source, test), w.i64(0)), () => { fn.set(out, w.or(fn.get(out), put)); });
+        fn.set(mask, w.xor(fn.get(mask), lowest));
+        fn.set(bit, w.shl(fn.get(bit), w.i64(1)));
+        fn.br(again);
+      });
+    });
+    fn.return(fn.get(out));
+  });
+
+  return { mulHighUnsigned, mulHighSigned, divUnsigned128, divSigned128, crc32c, pext: gather(false), pdep: gather(true) };
+}

@@ -1,0 +1,103 @@
+/** SDM vol 2 and vol 3: flags, ports, descriptor tables, control registers, system calls. Most of it is TypeScript (`@vmm/cpu`, callouts). */
+import * as w from '@vmm/wasm';
+import type { InstructionEntry, InstructionTable } from './entry.ts';
+import type { CalloutName } from './callout-names.ts';
+import { RAX, RDX } from './machine.ts';
+import type { Machine } from './machine.ts';
+import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
+
+const DIRECTION = 1 << 10;
+
+const simple = (name: CalloutName, options: { ends?: boolean; privileged?: boolean } = {}): InstructionEntry => ({ ...options, run: (m) => { m.callout(name, [], 4); } });
+const nothing: InstructionEntry = { run: () => undefined };
+/** Register operand of 2..8 bytes that takes a callout's result; memory always takes 16 bits. */
+const result = (name: CalloutName): InstructionEntry => ({
+  run(m) {
+    m.prepareWrite(0);
+    m.callout(name, [], m.sizeOf(0));
+    m.write(0, m.calloutResult(m.sizeOf(0)));
+  },
+});
+const withSelector = (name: CalloutName, ends = false): InstructionEntry => ({ ends, run: (m) => { m.callout(name, [w.extendU(m.resize(m.sizeOf(0), 2, m.read(0)))], 2); } });
+const withAddress = (name: CalloutName, options: { ends?: boolean; write?: boolean; bytes?: number } = {}): InstructionEntry => ({
+  uses: ['size'], ends: options.ends ?? false,
+  run: (m) => { m.callout(name, [m.address(0, options.bytes ?? 1, options.write ?? false)], m.size); },
+});
+
+function wide(m: Machine, size: number, value: w.Expr): w.Expr { return size === 8 ? value : w.extendU(value); }
+
+/** LAR and LSL: the destination changes only where ZF was set; the callout says in result word 1. */
+const access = (name: 'lar' | 'lsl'): InstructionEntry => ({
+  run(m) {
+    const size = m.sizeOf(0);
+    m.callout(name, [w.extendU(m.resize(m.sizeOf(1), 2, m.read(1)))], size);
+    const value = m.calloutResult(size);
+    m.when(m.flag('z'), () => { m.write(0, value); });
+  },
+});
+
+export const SYSTEM: InstructionTable = {
+  nop: nothing, pause: nothing, endbr32: nothing, endbr64: nothing, lfence: nothing, mfence: nothing, sfence: nothing,
+  prefetch: nothing, prefetchw: nothing, prefetchwt1: nothing, prefetchnta: nothing, prefetcht0: nothing, prefetcht1: nothing, prefetcht2: nothing,
+  clflush: nothing, clflushopt: nothing, clwb: nothing, incssp: nothing, fnop: nothing,
+  clc: { run: (m) => { m.setCarry(w.i32(0)); } },
+  stc: { run: (m) => { m.setCarry(w.i32(1)); } },
+  cmc: { run: (m) => { m.setCarry(m.let(w.xor(m.flag('c'), w.i32(1)))); } },
+  cld: { run: (m) => { m.setState32('eflags', w.and(m.state32('eflags'), w.i32(~DIRECTION))); } },
+  std: { run: (m) => { m.setState32('eflags', w.or(m.state32('eflags'), w.i32(DIRECTION))); } },
+  cli: simple('cli', { ends: true }), sti: simple('sti', { ends: true }),
+  hlt: simple('hlt', { ends: true }), clac: simple('clac', { ends: true }), stac: simple('stac', { ends: true }),
+  pushf: { uses: ['stack', 'size'], run: (m) => { m.callout('pushf', [], m.size); push(m, m.size, m.calloutResult(m.size)); } },
+  popf: {
+    uses: ['stack', 'size'], ends: true,
+    run(m) {
+      const value = popValue(m, m.size);
+      m.calloutThen('popf', [wide(m, m.size, value)], m.size, () => { setStackPointer(m, w.add(stackPointer(m), w.i64(m.size))); });
+    },
+  },
+  in: { run: (m) => { m.callout('in', [port(m, 1)], m.sizeOf(0)); m.write(0, m.calloutResult(m.sizeOf(0))); } },
+  out: { run: (m) => { m.callout('out', [port(m, 0), w.extendU(m.read(1))], m.sizeOf(1)); } },
+  cpuid: simple('cpuid'), rdtsc: simple('rdtsc'), rdtscp: simple('rdtscp'), rdpmc: simple('rdpmc'), rdmsr: simple('rdmsr'), wrmsr: simple('wrmsr', { ends: true }),
+  xgetbv: simple('xgetbv'), xsetbv: simple('xsetbv', { ends: true }), clts: simple('clts', { ends: true }),
+  wbinvd: simple('wbinvd'), wbnoinvd: simple('wbinvd'), invd: simple('invd'),
+  syscall: { ends: true, uses: ['mode'], run: (m) => { m.callout('syscall', [], m.form.mode / 8); } },
+  sysret: { ends: true, uses: ['size'], run: (m) => { m.callout('sysret', [], m.size); } },
+  sysenter: { ends: true, uses: ['mode'], run: (m) => { m.callout('sysenter', [], m.form.mode / 8); } },
+  sysexit: { ends: true, uses: ['size'], run: (m) => { m.callout('sysexit', [], m.size); } },
+  swapgs: simple('swapgs', { ends: true }),
+  rsm: simple('rsm', { ends: true }), serialize: simple('serialize', { ends: true }),
+  ud0: simple('undefined_opcode', { ends: true }), ud1: simple('undefined_opcode', { ends: true }), ud2: simple('undefined_opcode', { ends: true }),
+  vmcall: simple('vmcall', { ends: true }), vmmcall: simple('vmcall', { ends: true }),
+  monitor: { uses: ['address'], run: (m) => { m.callout('monitor', [m.linearSource(m.let(wide(m, m.form.addressSize, m.register(RAX, m.form.addressSize))), 1)]); } },
+  mwait: simple('mwait', { ends: true }),
+  lgdt: withAddress('lgdt', { ends: true }), lidt: withAddress('lidt', { ends: true }),
+  sgdt: withAddress('sgdt', { write: true }), sidt: withAddress('sidt', { write: true }),
+  lldt: withSelector('lldt', true), ltr: withSelector('ltr', true), verr: withSelector('verr'), verw: withSelector('verw'),
+  sldt: result('sldt'), str: result('str'), smsw: result('smsw'),
+  lmsw: withSelector('lmsw', true),
+  lar: access('lar'), lsl: access('lsl'),
+  arpl: {
+    run(m) {
+      const a = m.readModify(0), b = m.let(w.and(m.read(1), w.i32(3)));
+      const lower = m.let(w.ltU(w.and(a, w.i32(3)), b));
+      m.write(0, m.select(lower, w.or(w.and(a, w.i32(0xfffc)), b), a));
+      m.setAllFlags({ c: m.flag('c'), o: m.flag('o'), s: m.flag('s'), p: m.flag('p'), a: m.flag('a'), z: lower });
+    },
+  },
+  invlpg: withAddress('invlpg', { ends: true, bytes: 0 }),
+  invpcid: {
+    ends: true,
+    run(m) {
+      const size = m.sizeOf(0);
+      m.callout('invpcid', [wide(m, size, m.read(0)), m.address(1, 16)], size);
+    },
+  },
+  rdfsbase: result('rdfsbase'), rdgsbase: result('rdgsbase'),
+  wrfsbase: { ends: true, run: (m) => { m.callout('wrfsbase', [wide(m, m.sizeOf(0), m.read(0))], m.sizeOf(0)); } },
+  wrgsbase: { ends: true, run: (m) => { m.callout('wrgsbase', [wide(m, m.sizeOf(0), m.read(0))], m.sizeOf(0)); } },
+  rdrand: result('rdrand'), rdseed: result('rdseed'), rdpid: result('rdpid'),
+};
+
+function port(m: Machine, operand: number): w.Expr {
+  return m.form.operands[operand]?.kind === 'imm' ? w.and(m.immediate64(operand), w.i64(0xff)) : w.extendU(m.register(RDX, 2));
+}

@@ -1,0 +1,60 @@
+/** Floating-point comparisons: CMPcc to masks, (U)COMIS to flags. */
+import * as w from '@vmm/wasm';
+import type { Expr } from '@vmm/wasm';
+import type { InstructionEntry } from './entry.ts';
+import type { Machine } from './machine.ts';
+import { checkSse, immediate8, readVector } from './sse-access.ts';
+import { isScalar, precisionOf } from './sse-float.ts';
+import type { Format } from './sse-float.ts';
+import { afterSoftFloat, isUnusual } from './sse-mxcsr.ts';
+import * as v from './sse-wasm.ts';
+
+/** Predicates 0..15 as nibbles: bit 0 true if equal, 1 if less, 2 if greater, 3 if unordered; 16..31 differ only in signalling. SDM vol 2, CMPPD */
+const PREDICATES = w.i64big(0xf456_0ba9_7cde_8321n);
+
+/** All ones where a `imm`-compares to b. */
+export function compareMask(m: Machine, format: Format, a: Expr, b: Expr, imm: Expr): Expr {
+  m.when(isUnusual(m), () => {
+    m.helperVoid(`${format}_cmpflags`, a, b, imm);
+    afterSoftFloat(m);
+  });
+  const single = format.endsWith('s');
+  const eq = single ? v.eqF32(a, b) : v.eqF64(a, b), lt = single ? v.ltF32(a, b) : v.ltF64(a, b), gt = single ? v.gtF32(a, b) : v.gtF64(a, b);
+  const ne = single ? v.neF32 : v.neF64;
+  const outcome = m.let(w.wrap(w.shrU(PREDICATES, w.extendU(w.shl(w.and(imm, w.i32(15)), w.i32(2))))));
+  const chosen = (bit: number): Expr => v.splat32(w.sub(w.i32(0), w.and(w.shrU(outcome, w.i32(bit)), w.i32(1))));
+  const ordered = v.or(v.or(v.and(eq, chosen(0)), v.and(lt, chosen(1))), v.and(gt, chosen(2)));
+  return m.let(v.or(ordered, v.and(v.or(ne(a, a), ne(b, b)), chosen(3))));
+}
+
+function compare(format: Format): InstructionEntry {
+  return { run: (m) => {
+    checkSse(m);
+    if (!isScalar(format)) {
+      const b = readVector(m, 1);
+      m.write(0, compareMask(m, format, m.read(0), b, w.and(immediate8(m, 2), w.i32(7))));
+      return;
+    }
+    const p = precisionOf(format), whole = m.read(0);
+    const b = m.let(p.withLane(v.zero(), 0, p.read(m, 1))), a = m.let(p.withLane(v.zero(), 0, p.lane(whole, 0)));
+    const mask = compareMask(m, format, a, b, w.and(immediate8(m, 2), w.i32(7)));
+    m.write(0, format === 'ss' ? v.withLane32(whole, 0, v.lane32(mask, 0)) : v.withLane64(whole, 0, v.lane64(mask, 0)));
+  } };
+}
+
+/** COMISS & friends. `quiet`: only signalling NaNs are invalid. */
+export function compareToFlags(m: Machine, format: 'ss' | 'sd', quiet: boolean): void {
+  const p = precisionOf(format), b = p.read(m, 1), a = p.read(m, 0);
+  m.when(isUnusual(m), () => {
+    m.helperVoid(`${format}_comflags`, p.bits(a), p.bits(b), w.i32(quiet ? 1 : 0));
+    afterSoftFloat(m);
+  });
+  const unordered = m.let(w.or(w.ne(a, a), w.ne(b, b)));
+  m.setCompareFlags(m.let(w.or(w.eq(a, b), unordered)), unordered, m.let(w.or(w.flt(a, b), unordered)));
+}
+const toFlags = (format: 'ss' | 'sd', quiet: boolean): InstructionEntry => ({ run: (m) => { checkSse(m); compareToFlags(m, format, quiet); } });
+
+export const FLOAT_COMPARE: Readonly<Record<string, InstructionEntry>> = {
+  cmpps: compare('ps'), cmppd: compare('pd'), cmpss: compare('ss'), cmpsd: compare('sd'),
+  comiss: toFlags('ss', false), comisd: toFlags('sd', false), ucomiss: toFlags('ss', true), ucomisd: toFlags('sd', true),
+};

@@ -1,0 +1,130 @@
+/**
+ * SSE and SSE2 floating-point arithmetic. Usual case: WebAssembly's own operation (round to nearest, exceptions masked). A NaN result (x86 has its own
+ * rules for those) and any other MXCSR control setting take the exact soft-float helper of the same name.
+ */
+import * as w from '@vmm/wasm';
+import type { Expr } from '@vmm/wasm';
+import type { InstructionEntry } from './entry.ts';
+import type { Machine } from './machine.ts';
+import { checkSse, readF32, readF64, readVector } from './sse-access.ts';
+import { afterSoftFloat, isUnusual } from './sse-mxcsr.ts';
+import * as v from './sse-wasm.ts';
+
+type Operation = (a: Expr, b: Expr) => Expr;
+export type Format = 'ss' | 'sd' | 'ps' | 'pd';
+
+/** What differs between single and double. */
+export const SINGLE = {
+  type: 'f32', soft: 'f32', read: readF32, bits: v.bitsOfF32, fromBits: v.f32FromBits, withLane: v.withLaneF32, lane: v.laneF32, vectorNe: v.neF32,
+} as const;
+export const DOUBLE = {
+  type: 'f64', soft: 'f64', read: readF64, bits: v.bitsOfF64, fromBits: v.f64FromBits, withLane: v.withLaneF64, lane: v.laneF64, vectorNe: v.neF64,
+} as const;
+export const precisionOf = (format: Format): typeof SINGLE | typeof DOUBLE => (format.endsWith('s') ? SINGLE : DOUBLE);
+export const isScalar = (format: Format): boolean => format.startsWith('s');
+
+interface Arithmetic { readonly scalar: Operation; readonly ps: Operation; readonly pd: Operation }
+
+/** x86 minimum and maximum return the second operand when either is NaN or both are zero; their NaNs need no repair. */
+const MIN: Operation = (a, b) => w.select(w.flt(a, b), a, b), MAX: Operation = (a, b) => w.select(w.fgt(a, b), a, b);
+
+const ARITHMETIC: Readonly<Record<string, Arithmetic>> = {
+  add: { scalar: w.add, ps: v.addF32, pd: v.addF64 },
+  sub: { scalar: w.sub, ps: v.subF32, pd: v.subF64 },
+  mul: { scalar: w.mul, ps: v.mulF32, pd: v.mulF64 },
+  div: { scalar: w.div, ps: v.divF32, pd: v.divF64 },
+  min: { scalar: MIN, ps: (a, b) => v.pminF32(b, a), pd: (a, b) => v.pminF64(b, a) },
+  max: { scalar: MAX, ps: (a, b) => v.pmaxF32(b, a), pd: (a, b) => v.pmaxF64(b, a) },
+  sqrt: { scalar: (_a, b) => w.sqrt(b), ps: (_a, b) => v.sqrtF32(b), pd: (_a, b) => v.sqrtF64(b) },
+};
+
+/** Scalar result of `name` on bound floats: native first, soft where MXCSR or a NaN result asks for it. */
+export function scalarArithmetic(m: Machine, name: string, format: Format, a: Expr, b: Expr): Expr {
+  const p = precisionOf(format), result = m.local(p.type), r = m.fn.get(result);
+  m.fn.set(result, arithmetic(name).scalar(a, b));
+  m.when(w.or(isUnusual(m), w.ne(r, r)), () => {
+    m.fn.set(result, p.fromBits(m.helper(`${p.soft}_${name}`, p.bits(a), p.bits(b))));
+    afterSoftFloat(m);
+  });
+  return r;
+}
+
+export function packedArithmetic(m: Machine, name: string, format: 'ps' | 'pd', a: Expr, b: Expr): Expr {
+  return repaired(m, format, arithmetic(name)[format](a, b), `${format}_${name}`, a, b);
+}
+
+/** `native`, unless MXCSR or a NaN in it asks for the helper `soft`. */
+function repaired(m: Machine, format: 'ps' | 'pd', native: Expr, soft: string, a: Expr, b: Expr): Expr {
+  const result = m.local('v128'), r = m.fn.get(result);
+  m.fn.set(result, native);
+  m.when(w.or(isUnusual(m), v.anyTrue(precisionOf(format).vectorNe(r, r))), () => {
+    m.fn.set(result, m.helper(soft, a, b));
+    afterSoftFloat(m);
+  });
+  return r;
+}
+
+function arithmetic(name: string): Arithmetic {
+  const row = ARITHMETIC[name];
+  if (row === undefined) throw new Error(`no floating-point operation "${name}"`);
+  return row;
+}
+
+function arithmeticEntry(name: string, format: Format): InstructionEntry {
+  if (!isScalar(format)) {
+    return { run: (m) => {
+      checkSse(m);
+      const b = readVector(m, 1), a = name === 'sqrt' ? b : m.read(0);
+      m.write(0, packedArithmetic(m, name, format === 'ps' ? 'ps' : 'pd', a, b));
+    } };
+  }
+  const p = precisionOf(format);
+  return { run: (m) => {
+    checkSse(m);
+    const b = p.read(m, 1), whole = m.read(0), a = name === 'sqrt' ? b : m.let(p.lane(whole, 0));
+    m.write(0, p.withLane(whole, 0, scalarArithmetic(m, name, format, a, b)));
+  } };
+}
+
+/** HADD, HSUB, ADDSUB: rearranged operands of an ordinary operation. */
+function horizontal(name: string, format: 'ps' | 'pd'): InstructionEntry {
+  return { run: (m) => {
+    checkSse(m);
+    const b = readVector(m, 1), a = m.read(0);
+    m.write(0, horizontalArithmetic(m, name, format, a, b));
+  } };
+}
+export function horizontalArithmetic(m: Machine, name: string, format: 'ps' | 'pd', a: Expr, b: Expr): Expr {
+  const width = format === 'ps' ? 4 : 8, even = format === 'ps' ? [0, 2, 4, 6] : [0, 2], odd = even.map((lane) => lane + 1);
+  return packedArithmetic(m, name, format, m.let(v.shuffleLanes(width, a, b, even)), m.let(v.shuffleLanes(width, a, b, odd)));
+}
+
+/** ADDSUB: even lanes subtract, odd lanes add. */
+export function addSubtract(m: Machine, format: 'ps' | 'pd', a: Expr, b: Expr): Expr {
+  const native = format === 'ps' ? v.shuffleLanes(4, v.subF32(a, b), v.addF32(a, b), [0, 5, 2, 7]) : v.shuffleLanes(8, v.subF64(a, b), v.addF64(a, b), [0, 3]);
+  return repaired(m, format, native, `${format}_addsub`, a, b);
+}
+const addSubtractEntry = (format: 'ps' | 'pd'): InstructionEntry => ({ run: (m) => {
+  checkSse(m);
+  const b = readVector(m, 1), a = m.read(0);
+  m.write(0, addSubtract(m, format, a, b));
+} });
+
+/** RCP and RSQRT: approximations to at least 1.5 * 2^-12 relative error; ours are exact up to one rounding. They never raise exceptions. */
+function approximate(name: 'rcp' | 'rsqrt', scalar: boolean): InstructionEntry {
+  return { run: (m) => {
+    checkSse(m);
+    if (!scalar) { m.write(0, m.helper(`ps_${name}`, readVector(m, 1))); return; }
+    const source = m.isMemory(1) ? m.let(v.splat32(m.read(1, 4))) : m.read(1);
+    m.write(0, v.withLane32(m.read(0), 0, v.lane32(m.helper(`ps_${name}`, source), 0)));
+  } };
+}
+
+const FORMATS: readonly Format[] = ['ss', 'sd', 'ps', 'pd'];
+
+export const FLOAT_ARITHMETIC: Readonly<Record<string, InstructionEntry>> = {
+  ...Object.fromEntries(Object.keys(ARITHMETIC).flatMap((name) => FORMATS.map((format) => [name + format, arithmeticEntry(name, format)]))),
+  haddps: horizontal('add', 'ps'), haddpd: horizontal('add', 'pd'), hsubps: horizontal('sub', 'ps'), hsubpd: horizontal('sub', 'pd'),
+  addsubps: addSubtractEntry('ps'), addsubpd: addSubtractEntry('pd'),
+  rcpps: approximate('rcp', false), rcpss: approximate('rcp', true), rsqrtps: approximate('rsqrt', false), rsqrtss: approximate('rsqrt', true),
+};
