@@ -1,12 +1,14 @@
 import type { Instruction } from './instruction.ts';
 import { Imm, OpKind, Source } from './operand-codes.ts';
-import type { Row } from './row.ts';
-import { rows } from './rows.ts';
-import {
-  cellHasModrm, cells, Dimension, MAPS, nodes, RowFlag, rowFlags, rowImm, rowOperandCount, rowOperands, templateFixed, templateSizes, templateSource,
-} from './tables.ts';
+import * as tables from './tables.ts';
+import { BYTE_REGISTER, COUNT_SHIFT, IMM_SHIFT, IRREGULAR, Key, MAPS, RowFlag, SIZE_SHIFT, SLOT_SHIFT } from './tables.ts';
 
 /* @hot: no allocation; every index below is bounded by construction of the tables. */
+
+// Constants of this module are folded into the compiled code, imported bindings are not (15 % of the speed).
+const { cells, nodes, rowInfo, rowOperands, templateFixed, templateInfo, templateSource } = tables;
+/** ModRM.reg, ModRM.rm, VEX.vvvv, opcode register, then the constants 0..3: see RegisterSlot. */
+const registers = Uint8Array.of(0, 0, 0, 0, 0, 1, 2, 3);
 
 /** `decode` answers: more bytes are needed than there are. */
 export const NEED_MORE = 0;
@@ -107,7 +109,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
         map = 4;
       }
       // Outside 64-bit mode there are eight registers: R and X are 1 by encoding, B and the top bit of vvvv are ignored.
-      vexV = (~payload >> 3) & (is64 ? 15 : 7);
+      vexV = (~payload >> 3) & 15;
       if (!is64) rex &= 0x48;
       vexL = ((payload >> 2) & 1) as 0 | 1;
       prefixIndex = (payload & 3) === 0 ? 0 : (payload & 3);
@@ -116,8 +118,8 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
     }
   }
 
-  const cell = ((is64 ? MAPS : 0) + map << 8) | b;
-  let reference = cells[cell]!;
+  const cell = cells[((is64 ? MAPS : 0) + map << 8) | b]!;
+  let reference = cell >> 1;
   if (reference === -1) return invalid(out, p - offset);
 
   const rexW = rex & 8;
@@ -125,37 +127,30 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
   const addressIndex = is64 ? (has67 ? 1 : 2) : (mode === 32) === has67 ? 0 : 1;
 
   let modrm = 0;
-  const hasModrm = cellHasModrm[cell]! !== 0;
+  const hasModrm = (cell & 1) !== 0;
   if (hasModrm) {
     if (p >= end) return ranOut(offset, limit);
     modrm = bytes[p++]!;
   }
 
-  while (reference < 0) {
-    if (reference === -1) return invalid(out, p - offset);
-    const node = -2 - reference;
-    let value = 0;
-    switch (nodes[node]!) {
-      case Dimension.prefix: value = prefixIndex; break;
-      case Dimension.reg: value = (modrm >> 3) & 7; break;
-      case Dimension.mod: value = modrm >= 0xc0 ? 1 : 0; break;
-      case Dimension.rm: value = modrm & 7; break;
-      case Dimension.w: value = is64 ? rexW >> 3 : 0; break;
-      case Dimension.l: value = vexL; break;
-      case Dimension.opSize: value = sizeIndex; break;
-      case Dimension.addrSize: value = addressIndex; break;
-      default: value = rex & 1; break;
-    }
-    reference = nodes[node + 1 + value]!;
+  if (reference < 0) {
+    const key = prefixIndex | ((modrm >> 3) & 7) << Key.reg | (modrm >= 0xc0 ? 1 << Key.mod : 0) | (modrm & 7) << Key.rm | rexW << (Key.w - 3)
+      | vexL << Key.l | sizeIndex << Key.opSize | addressIndex << Key.addrSize | (rex & 1) << Key.rexB;
+    do {
+      const node = -2 - reference;
+      const field = nodes[node]!;
+      reference = nodes[node + 1 + ((key >> (field & 31)) & (field >> 8))]!;
+      if (reference === -1) return invalid(out, p - offset);
+    } while (reference < 0);
   }
 
-  const flags = rowFlags[reference]!;
+  const flags = rowInfo[reference]!;
   if (is64 && (flags & (RowFlag.default64 | RowFlag.forced64)) !== 0) {
     sizeIndex = (flags & RowFlag.forced64) !== 0 || rexW !== 0 || !has66 ? 2 : 0;
   }
   if ((flags & RowFlag.mandatoryRep) !== 0) rep = 0;
 
-  out.row = rows[reference] as Row;
+  out.rowIndex = reference;
   out.opSize = (2 << sizeIndex) as 2 | 4 | 8;
   out.addrSize = (2 << addressIndex) as 2 | 4 | 8;
   out.lock = lock;
@@ -165,7 +160,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
   out.rex = rex === 0x40 && isVex ? 0 : rex;
   out.isVex = isVex;
   out.vexL = vexL;
-  out.vexV = vexV;
+  out.vexV = is64 ? vexV : vexV & 7;
   out.vexW = (isVex ? rexW >> 3 : 0) as 0 | 1;
   out.hasModrm = hasModrm;
   out.dispBytes = 0;
@@ -186,7 +181,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
     }
   }
 
-  const imm = rowImm[reference]!;
+  const imm = flags >> IMM_SHIFT;
   if (imm !== Imm.none) {
     out.immOffset = p - offset;
     p = immediate(bytes, p, end, imm, sizeIndex, addressIndex, is64, out);
@@ -196,69 +191,34 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
     out.immBytes = 0;
   }
 
-  // Operands.
-  const count = rowOperandCount[reference]!;
+  const count = (flags >> COUNT_SHIFT) & 7;
   out.opCount = count;
-  const sizeColumn = isReg | (vexL << 2) | sizeIndex;
-  const opKind = out.opKind;
-  const opReg = out.opReg;
-  for (let i = 0, at = reference << 2; i < count; i++, at++) {
-    const t = rowOperands[at]!;
-    const size = templateSizes[(t << 4) | sizeColumn]!;
-    out.opSizeBytes[i] = size;
-    switch (templateSource[t]!) {
-      case Source.regGpr:
-        opReg[i] = out.reg;
-        opKind[i] = size === 1 && rex === 0 && out.reg >= 4 ? OpKind.gpr8h : OpKind.gpr;
-        break;
-      case Source.rmGpr:
-        if (isReg === 0) {
-          opKind[i] = OpKind.mem;
-        } else {
-          opReg[i] = out.rm;
-          opKind[i] = size === 1 && rex === 0 && out.rm >= 4 ? OpKind.gpr8h : OpKind.gpr;
-        }
-        break;
-      case Source.imm:
-        opKind[i] = OpKind.imm;
-        break;
-      case Source.rel:
-        opKind[i] = OpKind.rel;
-        break;
-      case Source.opcodeGpr:
-        opReg[i] = (b & 7) | ((rex & 1) << 3);
-        opKind[i] = size === 1 && rex === 0 && (b & 7) >= 4 ? OpKind.gpr8h : OpKind.gpr;
-        break;
-      case Source.rmMem:
-        opKind[i] = OpKind.mem;
-        break;
-      case Source.fixedGpr:
-        opReg[i] = templateFixed[t]!;
-        opKind[i] = OpKind.gpr;
-        break;
-      case Source.regXmm:
-        opReg[i] = out.reg;
-        opKind[i] = size === 32 ? OpKind.ymm : OpKind.xmm;
-        break;
-      case Source.rmXmm:
-        if (isReg === 0) {
-          opKind[i] = OpKind.mem;
-        } else {
-          opReg[i] = out.rm;
-          opKind[i] = size === 32 ? OpKind.ymm : OpKind.xmm;
-        }
-        break;
-      case Source.vvvvXmm:
-        opReg[i] = vexV;
-        opKind[i] = size === 32 ? OpKind.ymm : OpKind.xmm;
-        break;
-      default:
-        rareOperand(i, t, isReg, out);
-        break;
-    }
+  if (count !== 0) {
+    const column = isReg | (vexL << 2) | sizeIndex;
+    registers[0] = out.reg;
+    registers[1] = out.rm;
+    registers[2] = out.vexV;
+    registers[3] = (b & 7) | ((rex & 1) << 3);
+    const { opKind, opReg, opSizeBytes } = out;
+    let i = 0;
+    let at = reference << 2;
+    do {
+      const t = rowOperands[at++]!;
+      const info = templateInfo[(t << 4) | column]!;
+      const reg = registers[(info >> SLOT_SHIFT) & 7]!;
+      opSizeBytes[i] = info >> SIZE_SHIFT;
+      opReg[i] = reg;
+      opKind[i] = info & 31;
+      if ((info & (BYTE_REGISTER | IRREGULAR)) !== 0) {
+        if ((info & IRREGULAR) !== 0) irregularOperand(i, t, column, out);
+        else if (rex === 0 && reg >= 4) opKind[i] = OpKind.gpr8h;
+      }
+    } while (++i < count);
   }
 
   if (lock || isVex || (flags & RowFlag.checked) !== 0) {
+    // An unused vvvv must be 1111b, also outside 64-bit mode where its top bit is otherwise ignored.
+    if (isVex && vexV !== 0 && (flags & RowFlag.usesVvvv) === 0) return invalid(out, p - offset);
     if (!isLegal(flags, lock, isReg, out)) return invalid(out, p - offset);
   }
   return (out.length = p - offset);
@@ -273,16 +233,15 @@ function invalid(out: Instruction, consumed: number): number {
   return INVALID;
 }
 
-function rareOperand(i: number, t: number, isReg: number, out: Instruction): void {
+function irregularOperand(i: number, t: number, column: number, out: Instruction): void {
   let kind: OpKind = OpKind.none;
   let reg = 0;
   switch (templateSource[t]!) {
     case Source.rmMmx:
-      kind = isReg === 0 ? OpKind.mem : OpKind.mmx;
+      kind = column < 8 ? OpKind.mem : OpKind.mmx;
       reg = out.rm & 7;
       break;
     case Source.regMmx: kind = OpKind.mmx; reg = out.reg & 7; break;
-    case Source.vvvvGpr: kind = OpKind.gpr; reg = out.vexV; break;
     case Source.is4Xmm:
       kind = out.opSizeBytes[i] === 32 ? OpKind.ymm : OpKind.xmm;
       reg = (out.immLo >> 4) & (out.mode === 64 ? 15 : 7);
@@ -291,16 +250,11 @@ function rareOperand(i: number, t: number, isReg: number, out: Instruction): voi
     case Source.dr: kind = OpKind.dr; reg = out.reg; break;
     case Source.seg: kind = OpKind.seg; reg = out.reg & 7; break;
     case Source.fixedSeg: kind = OpKind.seg; reg = templateFixed[t]!; break;
-    case Source.imm2: kind = OpKind.imm2; break;
-    case Source.far: kind = OpKind.far; break;
     case Source.moffs: kind = OpKind.moffs; out.seg = dataSegment(out); break;
     case Source.memSi: kind = OpKind.memSi; out.seg = dataSegment(out); break;
-    case Source.memDi: kind = OpKind.memDi; break;
     case Source.memXlat: kind = OpKind.memXlat; out.seg = dataSegment(out); break;
     case Source.memMaskmov: kind = OpKind.memMaskmov; out.seg = dataSegment(out); break;
-    case Source.st: kind = OpKind.st; break;
     case Source.rmSt: kind = OpKind.st; reg = out.rm & 7; break;
-    case Source.fixedXmm: kind = OpKind.xmm; break;
     case Source.regAddr: kind = OpKind.gpr; reg = out.reg; out.opSizeBytes[i] = out.addrSize; break;
     case Source.rmAddr: kind = OpKind.gpr; reg = out.rm; out.opSizeBytes[i] = out.addrSize; break;
     default: break;
@@ -316,7 +270,6 @@ function dataSegment(out: Instruction): number {
 /** The rules that no tree node checks; all give #UD. */
 function isLegal(flags: number, lock: boolean, isReg: number, out: Instruction): boolean {
   if (lock && ((flags & RowFlag.lock) === 0 || isReg !== 0)) return false;
-  if (out.isVex && (flags & RowFlag.usesVvvv) === 0 && out.vexV !== 0) return false;
   if ((flags & RowFlag.vsib) !== 0) {
     if (out.addrSize === 2 || out.index < 0 || out.reg === out.index || out.reg === out.vexV || out.index === out.vexV) return false;
   }

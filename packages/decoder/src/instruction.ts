@@ -7,13 +7,12 @@ export const MAX_OPERANDS = 4;
 /** ES CS SS DS FS GS, the SDM's encoding. */
 export type SegmentNumber = 0 | 1 | 2 | 3 | 4 | 5;
 
-const FIRST_ROW = rows[0] as Row;
-
 /** A decoded instruction: made once, filled by `decode` again and again. Fields keep stale values where the instruction has no use for them. */
 export class Instruction {
   /** Bytes; 0 if not decodable. */
   length = 0;
-  row: Row = FIRST_ROW;
+  /** Index of the table row. */
+  rowIndex = 0;
   /** Code size in bits. */
   mode: 16 | 32 | 64 = 64;
   /** Effective operand size in bytes, after 66, REX.W, VEX.W and the row's own rule. */
@@ -69,6 +68,10 @@ export class Instruction {
   readonly opReg = new Uint8Array(MAX_OPERANDS);
   /** 0: the size depends on more than the instruction (XSAVE) or is meaningless (LEA). */
   readonly opSizeBytes = new Uint16Array(MAX_OPERANDS);
+
+  get row(): Row {
+    return rows[this.rowIndex] as Row;
+  }
 }
 
 /** True if the instruction has an ordinary memory operand (ModRM memory form). */

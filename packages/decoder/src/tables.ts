@@ -1,4 +1,4 @@
-import { Imm, parseOperandCode, type OperandCode } from './operand-codes.ts';
+import { Imm, OpKind, parseOperandCode, Source, type OperandCode } from './operand-codes.ts';
 import type { Row } from './row.ts';
 import { rows } from './rows.ts';
 
@@ -6,27 +6,37 @@ import { rows } from './rows.ts';
  * Typed arrays for the decoder, compiled from the rows at module load.
  *
  * A cell is one opcode of one map in one mode: `is64 * 1792 + map * 256 + opcode`, maps 0..3 legacy ('' 0f 0f38 0f3a), 4..6 VEX.
- * `cells[cell]` is a tree reference: -1 invalid, >= 0 a row, <= -2 the node at `-2 - reference`. A node is its dimension, then one
- * reference for each value of that dimension.
+ * `cells[cell]` is a tree reference times two, plus one if a ModRM byte follows. A reference is -1 (invalid), a row (>= 0), or the node at
+ * `-2 - reference`. A node is `shift | mask << 8`, which cut a value out of the decode key, then one reference for each value.
  */
 export const MAPS = 7;
-export const CELLS = 2 * MAPS * 256;
+export const cells = new Int32Array(2 * MAPS * 256).fill(-2);
 
-/** What a tree node looks at. */
-export const Dimension = { prefix: 0, reg: 1, mod: 2, rm: 3, w: 4, l: 5, opSize: 6, addrSize: 7, rexB: 8 } as const;
-const CARDINALITY = [4, 8, 2, 8, 2, 2, 3, 3, 2];
+/** The decode key: what tree nodes may ask about an instruction. Position of each field. */
+export const Key = { prefix: 0, reg: 2, mod: 5, rm: 6, w: 9, l: 10, opSize: 11, addrSize: 13, rexB: 15 } as const;
+const DIMENSIONS: readonly { readonly shift: number; readonly count: number }[] = [
+  { shift: Key.prefix, count: 4 }, { shift: Key.reg, count: 8 }, { shift: Key.mod, count: 2 }, { shift: Key.rm, count: 8 },
+  { shift: Key.w, count: 2 }, { shift: Key.l, count: 2 }, { shift: Key.opSize, count: 3 }, { shift: Key.addrSize, count: 3 },
+  { shift: Key.rexB, count: 2 },
+];
 
-export const cells = new Int16Array(CELLS).fill(-1);
-export const cellHasModrm = new Uint8Array(CELLS);
-
+/** rowInfo: these bits, the operand count from COUNT_SHIFT, the kind of immediate from IMM_SHIFT. */
 export const RowFlag = {
   lock: 1, default64: 2, forced64: 4, ignoresMod: 8, usesVvvv: 0x10, vsib: 0x20, vsibX: 0x40, notCs: 0x80, mandatoryRep: 0x100, checked: 0x200,
 } as const;
-export const rowFlags = new Uint16Array(rows.length);
-export const rowImm = new Uint8Array(rows.length);
-export const rowOperandCount = new Uint8Array(rows.length);
+export const COUNT_SHIFT = 12;
+export const IMM_SHIFT = 16;
+export const rowInfo = new Int32Array(rows.length);
 /** Four operand templates a row. */
 export const rowOperands = new Uint8Array(rows.length * 4);
+
+/** Where a regular operand's register number comes from: index into the decoder's scratch registers; 4..7 are constants 0..3. */
+export const RegisterSlot = { reg: 0, rm: 1, vvvv: 2, opcode: 3, constant: 4 } as const;
+/** templateInfo: OpKind, RegisterSlot from SLOT_SHIFT, flags, size in bytes from SIZE_SHIFT. */
+export const SLOT_SHIFT = 5;
+export const BYTE_REGISTER = 1 << 9;
+export const IRREGULAR = 1 << 10;
+export const SIZE_SHIFT = 16;
 
 const templates: OperandCode[] = [];
 const templateByCode = new Map<string, number>();
@@ -52,15 +62,15 @@ function flagsOf(row: Row): number {
 }
 
 function compileRow(row: Row): void {
-  rowFlags[row.index] = flagsOf(row);
-  rowOperandCount[row.index] = row.operands.length;
+  let info = flagsOf(row) | (row.operands.length << COUNT_SHIFT);
   for (const [i, code] of row.operands.entries()) {
     const t = templateOf(code);
     rowOperands[row.index * 4 + i] = t;
     const imm = templates[t]?.imm ?? 0;
     // ENTER is the one row with two immediates.
-    if (imm !== 0) rowImm[row.index] = row.mnemonic === 'enter' ? Imm.wordAndByte : imm;
+    if (imm !== 0) info |= (row.mnemonic === 'enter' ? Imm.wordAndByte : imm) << IMM_SHIFT;
   }
+  rowInfo[row.index] = info;
 }
 
 /** For each dimension the set of values the row accepts, as a bit mask. */
@@ -86,7 +96,7 @@ function candidateOf(row: Row): Candidate {
     row.modrm.rexB0 ? 1 : 3,
   ];
   let specificity = 0;
-  for (const [d, mask] of masks.entries()) specificity += Math.log2(CARDINALITY[d] ?? 1) - Math.log2(popcount(mask));
+  for (const [d, mask] of masks.entries()) specificity += Math.log2(DIMENSIONS[d]?.count ?? 1) - Math.log2(popcount(mask));
   return { row: row.index, masks, specificity };
 }
 
@@ -103,15 +113,14 @@ function cellOf(row: Row, is64: number): number {
 
 function grow(candidates: readonly Candidate[], from: number): number {
   if (candidates.length === 0) return -1;
-  for (let d = from; d < CARDINALITY.length; d++) {
-    const full = (1 << (CARDINALITY[d] ?? 0)) - 1;
+  for (let d = from; d < DIMENSIONS.length; d++) {
+    const { shift, count } = DIMENSIONS[d] ?? { shift: 0, count: 0 };
+    const full = (1 << count) - 1;
     if (candidates.every((c) => c.masks[d] === full)) continue;
     const node = tree.length;
-    tree.push(d);
-    for (let v = 0; v < (CARDINALITY[d] ?? 0); v++) tree.push(-1);
-    for (let v = 0; v < (CARDINALITY[d] ?? 0); v++) {
-      tree[node + 1 + v] = grow(candidates.filter((c) => ((c.masks[d] ?? 0) >> v) & 1), d + 1);
-    }
+    tree.push(shift | ((count === 3 ? 3 : count - 1) << 8));
+    for (let v = 0; v < count; v++) tree.push(-1);
+    for (let v = 0; v < count; v++) tree[node + 1 + v] = grow(candidates.filter((c) => ((c.masks[d] ?? 0) >> v) & 1), d + 1);
     return -2 - node;
   }
   return mostSpecific(candidates);
@@ -127,20 +136,25 @@ function mostSpecific(candidates: readonly Candidate[]): number {
 
 function compileCells(): void {
   const byCell = new Map<number, Candidate[]>();
+  const withModrm = new Set<number>();
   for (const row of rows) {
-    const candidate = candidateOf(row);
+    const exact = candidateOf(row);
     for (let is64 = 0; is64 < 2; is64++) {
       if (row.modes === (is64 === 1 ? 'no64' : 'only64')) continue;
+      // VEX.W chooses between general register sizes only in 64-bit mode; elsewhere the W0 row covers both.
+      const wIsSize = is64 === 0 && row.encoding === 'vex' && row.operands.some((code) => /^E[dq]$/.test(code));
+      if (wIsSize && row.w === 1) continue;
+      const candidate = wIsSize ? candidateOf({ ...row, w: -1 }) : exact;
       for (let r = 0; r < (row.opcodeRegister ? 8 : 1); r++) {
         const cell = cellOf(row, is64) + r;
         const list = byCell.get(cell);
         if (list === undefined) byCell.set(cell, [candidate]);
         else list.push(candidate);
-        if (row.modrm.present) cellHasModrm[cell] = 1;
+        if (row.modrm.present) withModrm.add(cell);
       }
     }
   }
-  for (const [cell, candidates] of byCell) cells[cell] = grow(candidates, 0);
+  for (const [cell, candidates] of byCell) cells[cell] = grow(candidates, 0) * 2 + (withModrm.has(cell) ? 1 : 0);
 }
 
 for (const row of rows) compileRow(row);
@@ -149,5 +163,31 @@ compileCells();
 export const nodes = Int16Array.from(tree);
 export const templateSource = Uint8Array.from(templates, (t) => t.source);
 export const templateFixed = Uint8Array.from(templates, (t) => t.fixed);
-/** 16 sizes a template: isReg * 8 + VEX.L * 4 + operand size index. */
-export const templateSizes = Uint16Array.from(templates.flatMap((t) => t.sizes));
+/** 16 entries a template: index isReg * 8 + VEX.L * 4 + operand size index. */
+export const templateInfo = Int32Array.from(templates.flatMap((t) => t.sizes.map((size, column) => regularOperand(t, size, column >= 8))));
+
+function regularOperand(t: OperandCode, size: number, isReg: boolean): number {
+  const gpr = OpKind.gpr | (size === 1 ? BYTE_REGISTER : 0);
+  const vector = size === 32 ? OpKind.ymm : OpKind.xmm;
+  const slot = (register: number): number => register << SLOT_SHIFT;
+  const sized = size << SIZE_SHIFT;
+  switch (t.source) {
+    case Source.rmGpr: return sized | (isReg ? gpr | slot(RegisterSlot.rm) : OpKind.mem);
+    case Source.regGpr: return sized | gpr | slot(RegisterSlot.reg);
+    case Source.vvvvGpr: return sized | gpr | slot(RegisterSlot.vvvv);
+    case Source.opcodeGpr: return sized | gpr | slot(RegisterSlot.opcode);
+    case Source.fixedGpr: return sized | gpr | slot(RegisterSlot.constant + t.fixed);
+    case Source.rmXmm: return sized | (isReg ? vector | slot(RegisterSlot.rm) : OpKind.mem);
+    case Source.regXmm: return sized | vector | slot(RegisterSlot.reg);
+    case Source.vvvvXmm: return sized | vector | slot(RegisterSlot.vvvv);
+    case Source.fixedXmm: return sized | vector | slot(RegisterSlot.constant);
+    case Source.st: return sized | OpKind.st | slot(RegisterSlot.constant);
+    case Source.rmMem: return sized | OpKind.mem;
+    case Source.imm: return sized | OpKind.imm;
+    case Source.imm2: return sized | OpKind.imm2;
+    case Source.rel: return sized | OpKind.rel;
+    case Source.far: return sized | OpKind.far;
+    case Source.memDi: return sized | OpKind.memDi;
+    default: return sized | IRREGULAR;
+  }
+}

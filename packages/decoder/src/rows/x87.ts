@@ -82,7 +82,6 @@ db =e1 : fndisi
 db =e2 : fnclex
 db =e3 : fninit
 db =e4 : fnsetpm
-db =e5 : frstpm
 db reg /5 : fucomi ST0 STi : zpc 0osa
 db reg /6 : fcomi ST0 STi : zpc 0osa
 dd mem /0 : fld =.ST0 Mq
