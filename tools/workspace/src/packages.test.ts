@@ -71,7 +71,9 @@ function run(pkg: WorkspacePackage, example: Example): { status: number | null; 
   const file = join(directory, `readme-example-${process.pid}.ts`);
   mkdirSync(directory, { recursive: true });
   writeFileSync(file, example.code);
-  const result = spawnSync('node', [file], { cwd: pkg.directory, encoding: 'utf8', timeout: 20_000 });
+  // nx forces colours; Node would say so on stderr where the caller's environment forbids them.
+  const { FORCE_COLOR: _forced, ...env } = process.env;
+  const result = spawnSync('node', [file], { cwd: pkg.directory, encoding: 'utf8', env, timeout: 20_000 });
   rmSync(file);
   return result;
 }
