@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findWorkspaceRoot, listPackages, type WorkspacePackage } from '@vmm/workspace';
+import { findWorkspaceRoot, listPackages, targetFiles, type WorkspacePackage } from '@vmm/workspace';
 import { compilerSettings } from './compiler-settings.ts';
 import { rewriteWorkerUrls } from './worker-urls.ts';
 
@@ -50,8 +50,8 @@ function rewriteInPlace(path: string): void {
 /** What publishConfig promises and dist lacks. */
 function missingTargets(pkg: WorkspacePackage): string[] {
   const { exports = {}, bin = {} } = pkg.manifest.publishConfig ?? {};
-  const promised = [...Object.values(exports).flatMap((target) => [target.types, target.default]), ...Object.values(bin)];
-  return promised.filter((path) => path !== undefined).filter((path) => !existsSync(join(pkg.directory, path)));
+  const promised = [...Object.values(exports).flatMap(targetFiles), ...Object.values(bin)];
+  return promised.filter((path) => !existsSync(join(pkg.directory, path)));
 }
 
 /** Relative paths of all files below a directory. */

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { workspaceDependencies, type WorkspacePackage } from '@vmm/workspace';
+import { targetFiles, targetTypes, workspaceDependencies, type WorkspacePackage } from '@vmm/workspace';
 
 /**
  * A tsconfig for `<package>/node_modules/.vmm-build/`: the package's own settings, emitting. Imports of other workspace packages
@@ -28,8 +27,9 @@ function publishedTypes(pkg: WorkspacePackage, packages: readonly WorkspacePacka
   const paths: Record<string, string[]> = {};
   for (const dependency of reachable(pkg, packages)) {
     for (const [subpath, target] of Object.entries(dependency.manifest.publishConfig?.exports ?? {})) {
-      if (target.types === undefined) continue;
-      const file = relative(join(pkg.directory, 'node_modules', '.vmm-build'), join(dependency.directory, target.types));
+      const types = targetTypes(target);
+      if (types === undefined) continue;
+      const file = relative(join(pkg.directory, 'node_modules', '.vmm-build'), join(dependency.directory, types));
       paths[dependency.name + subpath.slice(1)] = [file];
     }
   }
@@ -52,7 +52,6 @@ function reachable(pkg: WorkspacePackage, packages: readonly WorkspacePackage[])
 
 /** `.testing.ts` files import vitest or fake hosts: they are published only by packages that export them. */
 function unpublishedTesting(pkg: WorkspacePackage): string[] {
-  const isExported = Object.values(pkg.manifest.publishConfig?.exports ?? {}).some((target) => target.default?.includes('testing') === true);
-  const hasTesting = existsSync(join(pkg.directory, 'src'));
-  return isExported || !hasTesting ? [] : ['../../src/**/*.testing.ts'];
+  const published = Object.values(pkg.manifest.publishConfig?.exports ?? {}).flatMap(targetFiles);
+  return published.some((file) => file.includes('testing')) ? [] : ['../../src/**/*.testing.ts'];
 }

@@ -24,10 +24,8 @@ export interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-export interface ExportTarget {
-  readonly types?: string;
-  readonly default?: string;
-}
+/** A file, or files by condition (`types`, `browser`, `default`). */
+export type ExportTarget = string | { readonly [condition: string]: ExportTarget };
 
 export interface WorkspacePackage {
   readonly name: string;
@@ -71,6 +69,18 @@ export function workspaceDependencies(pkg: WorkspacePackage): string[] {
   return Object.entries({ ...dependencies, ...peerDependencies, ...optionalDependencies })
     .filter(([, range]) => range.startsWith('workspace:'))
     .map(([name]) => name);
+}
+
+/** All files that an export target names, over all conditions. */
+export function targetFiles(target: ExportTarget): string[] {
+  return typeof target === 'string' ? [target] : Object.values(target).flatMap(targetFiles);
+}
+
+/** The declarations that a compiler finds without any condition of ours; undefined when there are none. */
+export function targetTypes(target: ExportTarget): string | undefined {
+  if (typeof target === 'string') return undefined;
+  const types = target['types'] ?? target['default'];
+  return types === undefined || typeof types === 'string' ? types : targetTypes(types);
 }
 
 function subdirectories(root: string, group: string): string[] {
