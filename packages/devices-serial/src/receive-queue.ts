@@ -1,4 +1,4 @@
-/** Bytes that wait for room in the receiver: bounded, so that a fast sender is told to wait. */
+/** Bytes that wait for room in the receiver: bounded, so that a fast sender is told to wait. @hot */
 export class ReceiveQueue {
   readonly #bytes: Uint8Array;
   #head = 0;

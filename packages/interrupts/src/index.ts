@@ -1,2 +1,14 @@
+export { BROADCAST, widenDestination } from './apic-message.ts';
+export type { ApicBus, ApicMessage } from './apic-message.ts';
+export type { CpuInterrupts } from './cpu-interrupts.ts';
+export { InterruptController } from './interrupt-controller.ts';
+export type { InterruptControllerOptions } from './interrupt-controller.ts';
+export { IO_APIC_PINS, IoApic } from './io-apic.ts';
+export type { IoApicOptions } from './io-apic.ts';
+export { IrqRouter } from './irq-router.ts';
+export type { IrqRouterOptions } from './irq-router.ts';
+export { LocalApic } from './local-apic.ts';
+export type { LocalApicOptions } from './local-apic.ts';
+export { decodeMsi } from './msi.ts';
 export { Pic8259Pair } from './pic8259-pair.ts';
 export type { Pic8259PairOptions } from './pic8259-pair.ts';

@@ -28,9 +28,10 @@ export interface PicState {
 const NONE = 8;
 const CASCADE_INPUT = 2;
 
+/** The datasheet leaves power-on undefined; masked, a chip that nobody has initialized stays quiet. */
 function powerOnState(): PicState {
   return {
-    irr: 0, isr: 0, imr: 0, levels: 0, elcr: 0, vectorBase: 0, highest: 0, expected: 0, needsIcw4: false, isSingle: false,
+    irr: 0, isr: 0, imr: 0xff, levels: 0, elcr: 0, vectorBase: 0, highest: 0, expected: 0, needsIcw4: false, isSingle: false,
     isLevelMode: false, isAutoEoi: false, rotatesOnAutoEoi: false, isSpecialMask: false, isFullyNested: false,
     readsIsr: false, isPolling: false,
   };
@@ -171,6 +172,7 @@ export class Pic8259 {
     const { levels, elcr, vectorBase } = s;
     this.#state = {
       ...powerOnState(), levels, elcr, vectorBase, isLevelMode,
+      imr: 0,
       expected: 2,
       needsIcw4: (value & PIC.ICW1_ICW4_NEEDED) !== 0,
       isSingle: (value & PIC.ICW1_SINGLE) !== 0,

@@ -1,0 +1,617 @@
+// One local APIC, xAPIC and x2APIC. SDM vol 3A chapter 11.
+// Threading: lives in its vCPU's worker; what comes from elsewhere comes through `receive()`, called in that worker.
+// @hot
+import type { AccessSize, Clock, Device, MmioRange, Nanoseconds } from '@vmm/device-kit';
+import { APIC_BASE, APIC_ESR, DELIVERY_MODE, ICR, LVT, MSR, SVR } from '@vmm/spec';
+import { BROADCAST, widenDestination } from './apic-message.ts';
+import type { ApicBus, ApicMessage } from './apic-message.ts';
+import { ApicTimer } from './apic-timer.ts';
+import type { ApicTimerState } from './apic-timer.ts';
+import type { CpuInterrupts } from './cpu-interrupts.ts';
+import {
+  ICR_X2APIC_WRITABLE, LVT_ENTRIES, LVT_WRITABLE, R, REGISTER_COUNT, resetRegisters, SVR_WRITABLE, timerDivisor, VERSION,
+  VIRTUAL_WIRE, X2APIC_ACCESS,
+} from './local-apic.registers.ts';
+import { VectorSet } from './vector-set.ts';
+
+export interface LocalApicOptions {
+  /** APIC id: 8 bits, or 32 for a vCPU that only x2APIC can name. */
+  readonly id: number;
+  readonly clock: Clock;
+  readonly bus: ApicBus;
+  /** INTA to the 8259 when an ExtINT is taken. */
+  readonly acknowledgeExternal: () => number;
+  readonly isBootProcessor: boolean;
+  /** Input of the timer's divider. Default 1 GHz. */
+  readonly busHz?: number;
+  /** When the TSC will have this value. Absent: no TSC-deadline mode (leave it out of CPUID too). */
+  readonly tscToNs?: (tsc: number) => Nanoseconds;
+  /** Whether APIC_BASE may enter x2APIC mode. Default true. */
+  readonly hasX2apic?: boolean;
+  /** Reset leaves LINT0 as ExtINT and LINT1 as NMI on the boot processor, for boards without a BIOS. Default false. */
+  readonly isVirtualWire?: boolean;
+  /** The guest has moved or disabled the register page: undefined for disabled and for x2APIC mode. */
+  readonly onRelocate?: (gpa: number | undefined) => void;
+}
+
+interface LocalApicState {
+  readonly registers: Uint32Array;
+  readonly isr: Uint32Array;
+  readonly tmr: Uint32Array;
+  readonly irr: Uint32Array;
+  readonly timer: ApicTimerState;
+  readonly apicBase: readonly [low: number, high: number];
+  readonly pendingErrors: number;
+  readonly tscDeadline: readonly [low: number, high: number];
+  readonly lint: readonly [boolean, boolean];
+  readonly isExternalLatched: boolean;
+  readonly events: number;
+  readonly startupVector: number;
+}
+
+const PAGE_BYTES = 0x1000;
+const TWO_32 = 0x1_0000_0000;
+const FIRST_LEGAL_VECTOR = 16;
+const EVENT = { NMI: 1, SMI: 2, INIT: 4, STARTUP: 8 } as const;
+const APIC_BASE_RESERVED = 0x2ff;
+
+export class LocalApic implements CpuInterrupts, Device {
+  readonly id: number;
+  readonly name: string;
+  onChange: () => void = () => {};
+  msrLow = 0;
+  msrHigh = 0;
+  readonly #options: LocalApicOptions;
+  readonly #timer: ApicTimer;
+  readonly #isr = new VectorSet();
+  readonly #tmr = new VectorSet();
+  readonly #irr = new VectorSet();
+  #r = resetRegisters();
+  #apicBaseLow = 0;
+  #apicBaseHigh = 0;
+  #pendingErrors = 0;
+  #tscDeadlineLow = 0;
+  #tscDeadlineHigh = 0;
+  readonly #lint: [boolean, boolean] = [false, false];
+  #isExternalLatched = false;
+  #events = 0;
+  #startupVector = -1;
+  #isIntr = false;
+
+  constructor(options: LocalApicOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.name = `lapic${options.id}`;
+    this.#timer = new ApicTimer({
+      clock: options.clock,
+      busHz: options.busHz ?? 1e9,
+      onExpire: () => this.#timerExpired(),
+      ...(options.tscToNs === undefined ? {} : { tscToNs: options.tscToNs }),
+    });
+    this.reset();
+  }
+
+  // Modes
+
+  get mmio(): readonly MmioRange[] {
+    return this.isEnabled && !this.isX2apic ? [{ base: this.#baseGpa(), length: PAGE_BYTES }] : [];
+  }
+
+  /** Globally enabled (APIC_BASE bit 11). Disabled, LINT0 is the processor's INTR pin and LINT1 its NMI pin. */
+  get isEnabled(): boolean {
+    return (this.#apicBaseLow & APIC_BASE.GLOBAL_ENABLE) !== 0;
+  }
+
+  get isX2apic(): boolean {
+    return (this.#apicBaseLow & APIC_BASE.X2APIC_ENABLE) !== 0;
+  }
+
+  get isSoftwareEnabled(): boolean {
+    return this.isEnabled && (this.#r[R.SVR]! & SVR.SOFTWARE_ENABLE) !== 0;
+  }
+
+  get apicBaseLow(): number {
+    return this.#apicBaseLow >>> 0;
+  }
+
+  get apicBaseHigh(): number {
+    return this.#apicBaseHigh;
+  }
+
+  /** SDM vol 3A §11.12.5, Figure 11-27: the legal transitions. */
+  writeApicBase(low: number, high: number): boolean {
+    const modeBits = APIC_BASE.GLOBAL_ENABLE | APIC_BASE.X2APIC_ENABLE;
+    const mode = low & modeBits;
+    const isChanged = mode !== (this.#apicBaseLow & modeBits);
+    if ((low & APIC_BASE_RESERVED) !== 0 || mode === APIC_BASE.X2APIC_ENABLE) return false;
+    if ((mode & APIC_BASE.X2APIC_ENABLE) !== 0 && this.#options.hasX2apic === false) return false;
+    if (isChanged && mode === APIC_BASE.GLOBAL_ENABLE && this.isX2apic) return false;
+    if (isChanged && mode === modeBits && !this.isEnabled) return false;
+    this.#apicBaseLow = low;
+    this.#apicBaseHigh = high;
+    if (isChanged && mode === 0) this.#clear();
+    if (isChanged && mode === modeBits) this.#r[R.ICR_HIGH] = 0;
+    this.#options.onRelocate?.(this.mmio[0]?.base);
+    this.#update();
+    return true;
+  }
+
+  // Towards the processor
+
+  pending(): boolean {
+    return this.#isIntr;
+  }
+
+  acknowledge(): number {
+    if (this.#isExternalPending()) {
+      this.#isExternalLatched = false;
+      const vector = this.#options.acknowledgeExternal();
+      this.#update();
+      return vector;
+    }
+    const vector = this.pendingVector();
+    if (vector < 0) return this.#r[R.SVR]! & SVR.VECTOR_MASK;
+    this.#irr.delete(vector);
+    this.#isr.add(vector);
+    this.#update();
+    return vector;
+  }
+
+  /** The highest requested vector above the processor priority, or -1. An ExtINT is not among them. */
+  pendingVector(): number {
+    if (!this.isEnabled) return -1;
+    const vector = this.#irr.highest();
+    return vector >= 0 && vector >> 4 > this.processorPriority() >> 4 ? vector : -1;
+  }
+
+  hasEvent(): boolean {
+    return this.#events !== 0;
+  }
+
+  takeNmi(): boolean {
+    return this.#take(EVENT.NMI);
+  }
+
+  takeSmi(): boolean {
+    return this.#take(EVENT.SMI);
+  }
+
+  takeInit(): boolean {
+    return this.#take(EVENT.INIT);
+  }
+
+  takeStartup(): number {
+    return this.#take(EVENT.STARTUP) ? this.#startupVector : -1;
+  }
+
+  get cr8(): number {
+    return this.#r[R.TPR]! >> 4;
+  }
+
+  set cr8(value: number) {
+    this.#r[R.TPR] = (value & 15) << 4;
+    this.#update();
+  }
+
+  /** SDM vol 3A §11.8.3.1: the higher of TPR and the class in service. */
+  processorPriority(): number {
+    const tpr = this.#r[R.TPR]!;
+    const inService = this.#isr.highest();
+    return inService < 0 || tpr >> 4 >= inService >> 4 ? tpr : inService & 0xf0;
+  }
+
+  // From the pins, the bus and the processor's own sources
+
+  /** LINT0 (the 8259's INTR) or LINT1 (the board's NMI). */
+  setLint(pin: 0 | 1, level: boolean): void {
+    const rises = level && !this.#lint[pin];
+    this.#lint[pin] = level;
+    if (!this.isEnabled) {
+      if (pin === 1 && rises) this.#raise(EVENT.NMI);
+    } else {
+      this.#deliverPin(pin, rises);
+    }
+    this.#update();
+  }
+
+  /** Whether a message with this destination is for this APIC. */
+  matches(destination: number, isLogical: boolean): boolean {
+    if (!this.isEnabled) return false;
+    if (destination === BROADCAST) return true;
+    if (!isLogical) return destination === (this.isX2apic ? this.id : this.id & 0xff);
+    if (this.isX2apic) {
+      const own = this.#x2apicLdr();
+      return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
+    }
+    const own = this.#r[R.LDR]! >>> 24;
+    const isFlat = this.#r[R.DFR]! >>> 28 === 15;
+    if (isFlat) return (destination & own) !== 0;
+    return destination >> 4 === own >> 4 && (destination & own & 15) !== 0;
+  }
+
+  /** Takes a message that is for this APIC (the bus has looked). */
+  receive(deliveryMode: number, vector: number, isLevelTriggered: boolean): void {
+    switch (deliveryMode) {
+      case DELIVERY_MODE.FIXED:
+      case DELIVERY_MODE.LOWEST_PRIORITY: this.#accept(vector, isLevelTriggered); break;
+      case DELIVERY_MODE.SMI: this.#raise(EVENT.SMI); break;
+      case DELIVERY_MODE.NMI: this.#raise(EVENT.NMI); break;
+      case DELIVERY_MODE.INIT: this.#receiveInit(); break;
+      case DELIVERY_MODE.STARTUP: this.#startupVector = vector; this.#raise(EVENT.STARTUP); break;
+      case DELIVERY_MODE.EXTINT: this.#isExternalLatched = true; this.#update(); break;
+    }
+  }
+
+  /** A performance counter has overflowed: the entry masks itself until software has looked (SDM vol 3B §20.6.3.5.8). */
+  performanceOverflow(): void {
+    const entry = this.#r[R.LVT_PERFORMANCE]!;
+    this.#deliverLocal(entry);
+    this.#r[R.LVT_PERFORMANCE] = entry | LVT.MASKED;
+  }
+
+  thermalEvent(): void {
+    this.#deliverLocal(this.#r[R.LVT_THERMAL]!);
+  }
+
+  // Register page
+
+  mmioRead(gpa: number, size: AccessSize): number {
+    const offset = gpa % PAGE_BYTES;
+    const word = this.#readRegister(offset >> 4);
+    if (size === 4) return word;
+    // Software must use aligned 32-bit accesses; narrower reads find the byte anyway, as on most processors.
+    return (offset & 15) < 4 ? (word >>> (8 * (offset & 3))) & (size === 1 ? 0xff : 0xffff) : 0;
+  }
+
+  mmioWrite(gpa: number, size: AccessSize, value: number): void {
+    const offset = gpa % PAGE_BYTES;
+    if (size === 4 && (offset & 15) === 0) this.#writeRegister(offset >> 4, value >>> 0);
+  }
+
+  // MSRs
+
+  readMsr(msr: number): boolean {
+    this.msrHigh = 0;
+    if (msr === MSR.TSC_DEADLINE) return this.#readTscDeadline();
+    const index = msr - MSR.X2APIC_BASE;
+    const access = this.isX2apic ? X2APIC_ACCESS[index] : undefined;
+    if (access === undefined || access === 'w') return false;
+    this.msrLow = this.#readRegister(index);
+    if (index === R.ICR_LOW) this.msrHigh = this.#r[R.ICR_HIGH]!;
+    return true;
+  }
+
+  writeMsr(msr: number, low: number, high: number): boolean {
+    if (msr === MSR.TSC_DEADLINE) return this.#writeTscDeadline(low >>> 0, high >>> 0);
+    const index = msr - MSR.X2APIC_BASE;
+    const access = this.isX2apic ? X2APIC_ACCESS[index] : undefined;
+    if (access === undefined || access === 'r') return false;
+    if (high !== 0 && index !== R.ICR_LOW) return false;
+    if ((low & ~this.#x2apicWritable(index)) !== 0) return false;
+    if (index === R.ICR_LOW) this.#r[R.ICR_HIGH] = high;
+    this.#writeRegister(index, low >>> 0);
+    return true;
+  }
+
+  // Reset and snapshots
+
+  reset(): void {
+    this.#apicBaseLow = APIC_BASE.DEFAULT_ADDRESS | APIC_BASE.GLOBAL_ENABLE | (this.#options.isBootProcessor ? APIC_BASE.BSP : 0);
+    this.#apicBaseHigh = 0;
+    this.#events = 0;
+    this.#startupVector = -1;
+    this.#clear();
+    this.#options.onRelocate?.(this.#baseGpa());
+    this.#update();
+  }
+
+  save(): LocalApicState {
+    return {
+      registers: this.#r.slice(), isr: this.#isr.save(), tmr: this.#tmr.save(), irr: this.#irr.save(),
+      timer: this.#timer.save(), apicBase: [this.#apicBaseLow, this.#apicBaseHigh], pendingErrors: this.#pendingErrors,
+      tscDeadline: [this.#tscDeadlineLow, this.#tscDeadlineHigh], lint: [...this.#lint],
+      isExternalLatched: this.#isExternalLatched, events: this.#events, startupVector: this.#startupVector,
+    };
+  }
+
+  restore(snapshot: unknown): void {
+    const state = snapshot as LocalApicState;
+    this.#r = state.registers.slice();
+    this.#isr.restore(state.isr);
+    this.#tmr.restore(state.tmr);
+    this.#irr.restore(state.irr);
+    this.#timer.restore(state.timer);
+    [this.#apicBaseLow, this.#apicBaseHigh] = state.apicBase;
+    [this.#tscDeadlineLow, this.#tscDeadlineHigh] = state.tscDeadline;
+    this.#pendingErrors = state.pendingErrors;
+    [this.#lint[0], this.#lint[1]] = state.lint;
+    this.#isExternalLatched = state.isExternalLatched;
+    this.#events = state.events;
+    this.#startupVector = state.startupVector;
+    this.#options.onRelocate?.(this.mmio[0]?.base);
+    this.#update();
+  }
+
+  #clear(): void {
+    this.#r = resetRegisters();
+    if (this.#options.isBootProcessor && this.#options.isVirtualWire === true) {
+      this.#r[R.LVT_LINT0] = VIRTUAL_WIRE.LINT0;
+      this.#r[R.LVT_LINT1] = VIRTUAL_WIRE.LINT1;
+    }
+    this.#isr.clear();
+    this.#tmr.clear();
+    this.#irr.clear();
+    this.#timer.stop();
+    this.#timer.setPeriodic(false);
+    this.#timer.setDivide(timerDivisor(0));
+    this.#pendingErrors = 0;
+    this.#tscDeadlineLow = 0;
+    this.#tscDeadlineHigh = 0;
+    this.#isExternalLatched = false;
+  }
+
+  #baseGpa(): number {
+    return (this.#apicBaseHigh * TWO_32) + ((this.#apicBaseLow & APIC_BASE.ADDRESS_MASK) >>> 0);
+  }
+
+  // Registers
+
+  #readRegister(index: number): number {
+    switch (index) {
+      case R.ID: return this.isX2apic ? this.id : (this.id << 24) >>> 0;
+      case R.VERSION: return VERSION;
+      case R.APR:
+      case R.PPR: return this.processorPriority();
+      case R.LDR: return this.isX2apic ? this.#x2apicLdr() : this.#r[R.LDR]!;
+      case R.TIMER_INITIAL_COUNT: return this.#timer.initialCount;
+      case R.TIMER_CURRENT_COUNT: return this.#timer.currentCount();
+      case R.TPR: case R.DFR: case R.SVR: case R.ESR: case R.ICR_LOW: case R.ICR_HIGH: case R.TIMER_DIVIDE:
+      case R.LVT_TIMER: case R.LVT_THERMAL: case R.LVT_PERFORMANCE: case R.LVT_LINT0: case R.LVT_LINT1: case R.LVT_ERROR:
+        return this.#r[index]!;
+      case R.EOI: case R.RRD: return 0;
+      default: return this.#readVectors(index);
+    }
+  }
+
+  #readVectors(index: number): number {
+    if (index >= R.ISR0 && index < R.TMR0) return this.#isr.words[index - R.ISR0]!;
+    if (index >= R.TMR0 && index < R.IRR0) return this.#tmr.words[index - R.TMR0]!;
+    if (index >= R.IRR0 && index < R.ESR) return this.#irr.words[index - R.IRR0]!;
+    this.#noteError(APIC_ESR.ILLEGAL_REGISTER);
+    return 0;
+  }
+
+  #writeRegister(index: number, value: number): void {
+    switch (index) {
+      case R.TPR: this.#r[R.TPR] = value & 0xff; this.#update(); break;
+      case R.EOI: this.#endOfInterrupt(); break;
+      case R.LDR: this.#r[R.LDR] = value & 0xff00_0000; break;
+      case R.DFR: this.#r[R.DFR] = value | 0x0fff_ffff; break;
+      case R.SVR: this.#writeSvr(value & SVR_WRITABLE); break;
+      case R.ESR: this.#r[R.ESR] = this.#pendingErrors; this.#pendingErrors = 0; break;
+      case R.ICR_LOW: this.#writeIcr(value); break;
+      case R.ICR_HIGH: this.#r[R.ICR_HIGH] = value & 0xff00_0000; break;
+      case R.TIMER_INITIAL_COUNT:
+        if (!this.#isTscDeadlineMode()) this.#timer.start(value);
+        break;
+      case R.TIMER_DIVIDE:
+        this.#r[R.TIMER_DIVIDE] = value & 0xb;
+        this.#timer.setDivide(timerDivisor(value));
+        break;
+      case R.SELF_IPI: if (this.isX2apic) this.#selfIpi(value & 0xff); break;
+      default: this.#writeOther(index, value);
+    }
+  }
+
+  #writeOther(index: number, value: number): void {
+    const writable = LVT_WRITABLE[index];
+    if (writable !== undefined) return this.#writeLvt(index, value & writable);
+    const isReadOnly = index === R.ID || index === R.VERSION || index === R.APR || index === R.PPR || index === R.RRD
+      || index === R.TIMER_CURRENT_COUNT || (index >= R.ISR0 && index < R.ESR);
+    if (!isReadOnly || index >= REGISTER_COUNT) this.#noteError(APIC_ESR.ILLEGAL_REGISTER);
+  }
+
+  #x2apicWritable(index: number): number {
+    switch (index) {
+      case R.TPR: case R.SELF_IPI: return 0xff;
+      case R.SVR: return SVR_WRITABLE;
+      case R.ICR_LOW: return ICR_X2APIC_WRITABLE;
+      case R.EOI: case R.ESR: return 0;
+      case R.TIMER_INITIAL_COUNT: return -1;
+      case R.TIMER_DIVIDE: return 0xb;
+      default: return LVT_WRITABLE[index] ?? 0;
+    }
+  }
+
+  #x2apicLdr(): number {
+    return (((this.id >>> 4) << 16) | (1 << (this.id & 15))) >>> 0;
+  }
+
+  /** While software has the APIC disabled every LVT entry is masked and stays so. */
+  #writeSvr(value: number): void {
+    this.#r[R.SVR] = value;
+    if ((value & SVR.SOFTWARE_ENABLE) === 0) for (const entry of LVT_ENTRIES) this.#r[entry]! |= LVT.MASKED;
+    this.#update();
+  }
+
+  #writeLvt(index: number, value: number): void {
+    const wasTscDeadline = this.#isTscDeadlineMode();
+    const isMasked = (value & LVT.MASKED) !== 0 || (this.#r[R.SVR]! & SVR.SOFTWARE_ENABLE) === 0;
+    const kept = isLevelEntry(value) ? this.#r[index]! & LVT.REMOTE_IRR : 0;
+    this.#r[index] = value | kept | (isMasked ? LVT.MASKED : 0);
+    if (index === R.LVT_TIMER) this.#timerModeChanged(wasTscDeadline);
+    if (index === R.LVT_LINT0) this.#deliverPin(0, false);
+    if (index === R.LVT_LINT1) this.#deliverPin(1, false);
+    this.#update();
+  }
+
+  // Timer
+
+  #timerMode(): number {
+    return this.#r[R.LVT_TIMER]! & LVT.TIMER_MODE_MASK;
+  }
+
+  #isTscDeadlineMode(): boolean {
+    return this.#options.tscToNs !== undefined && this.#timerMode() === LVT.TIMER_TSC_DEADLINE;
+  }
+
+  /** Entering or leaving TSC-deadline mode disarms the timer (SDM vol 3A §11.5.4.1). */
+  #timerModeChanged(wasTscDeadline: boolean): void {
+    if (this.#isTscDeadlineMode() !== wasTscDeadline) {
+      this.#timer.stop();
+      this.#tscDeadlineLow = 0;
+      this.#tscDeadlineHigh = 0;
+    }
+    this.#timer.setPeriodic(this.#timerMode() === LVT.TIMER_PERIODIC);
+  }
+
+  #timerExpired(): void {
+    this.#tscDeadlineLow = 0;
+    this.#tscDeadlineHigh = 0;
+    const entry = this.#r[R.LVT_TIMER]!;
+    if ((entry & LVT.MASKED) === 0) this.#accept(entry & LVT.VECTOR_MASK, false);
+  }
+
+  #readTscDeadline(): boolean {
+    if (this.#options.tscToNs === undefined) return false;
+    this.msrLow = this.#tscDeadlineLow;
+    this.msrHigh = this.#tscDeadlineHigh;
+    return true;
+  }
+
+  /** Ignored in the other timer modes; zero disarms. */
+  #writeTscDeadline(low: number, high: number): boolean {
+    if (this.#options.tscToNs === undefined) return false;
+    if (!this.#isTscDeadlineMode()) return true;
+    this.#tscDeadlineLow = low;
+    this.#tscDeadlineHigh = high;
+    this.#timer.armTscDeadline(high * TWO_32 + low);
+    return true;
+  }
+
+  // Interprocessor interrupts
+
+  #writeIcr(value: number): void {
+    const low = value & ~ICR.DELIVERY_STATUS;
+    this.#r[R.ICR_LOW] = low;
+    const deliveryMode = (low >> ICR.DELIVERY_MODE_SHIFT) & 7;
+    const vector = low & ICR.VECTOR_MASK;
+    const isInitDeassert = deliveryMode === DELIVERY_MODE.INIT && (low & ICR.LEVEL_TRIGGERED) !== 0 && (low & ICR.ASSERT) === 0;
+    if (isInitDeassert) return; // sets arbitration ids on processors of last century
+    if (deliveryMode <= DELIVERY_MODE.LOWEST_PRIORITY && vector < FIRST_LEGAL_VECTOR) {
+      this.#noteError(APIC_ESR.SEND_ILLEGAL_VECTOR);
+      return;
+    }
+    const high = this.#r[R.ICR_HIGH]!;
+    const message: ApicMessage = {
+      destination: this.isX2apic ? high : widenDestination(high >>> 24),
+      isLogical: (low & ICR.LOGICAL_DESTINATION) !== 0,
+      deliveryMode,
+      vector,
+      isLevelTriggered: false,
+      shorthand: (low & ICR.SHORTHAND_MASK) >> ICR.SHORTHAND_SHIFT,
+    };
+    if (message.shorthand === ICR.SHORTHAND_SELF) this.receive(deliveryMode, vector, false);
+    else this.#options.bus.send(message, this.id);
+  }
+
+  #selfIpi(vector: number): void {
+    if (vector < FIRST_LEGAL_VECTOR) this.#noteError(APIC_ESR.SEND_ILLEGAL_VECTOR);
+    else this.#accept(vector, false);
+  }
+
+  #receiveInit(): void {
+    this.#clear();
+    this.#events &= ~(EVENT.NMI | EVENT.SMI | EVENT.STARTUP);
+    this.#raise(EVENT.INIT);
+    this.#update();
+  }
+
+  // Acceptance
+
+  #accept(vector: number, isLevelTriggered: boolean): void {
+    if (!this.isSoftwareEnabled) return;
+    if (vector < FIRST_LEGAL_VECTOR) return this.#noteError(APIC_ESR.RECEIVE_ILLEGAL_VECTOR);
+    if (isLevelTriggered) this.#tmr.add(vector);
+    else this.#tmr.delete(vector);
+    this.#irr.add(vector);
+    this.#update();
+  }
+
+  #endOfInterrupt(): void {
+    const vector = this.#isr.highest();
+    if (vector < 0) return;
+    this.#isr.delete(vector);
+    this.#endOfPinInterrupt(0, vector);
+    this.#endOfPinInterrupt(1, vector);
+    const isBroadcast = this.#tmr.has(vector) && (this.#r[R.SVR]! & SVR.SUPPRESS_EOI_BROADCAST) === 0;
+    if (isBroadcast) this.#options.bus.endOfInterrupt(vector);
+    this.#update();
+  }
+
+  #noteError(bit: number): void {
+    if ((this.#pendingErrors & bit) !== 0) return;
+    this.#pendingErrors |= bit;
+    this.#deliverLocal(this.#r[R.LVT_ERROR]!);
+  }
+
+  #deliverLocal(entry: number): void {
+    if ((entry & LVT.MASKED) !== 0) return;
+    const deliveryMode = (entry & LVT.DELIVERY_MODE_MASK) >> LVT.DELIVERY_MODE_SHIFT;
+    if (deliveryMode !== DELIVERY_MODE.EXTINT) this.receive(deliveryMode, entry & LVT.VECTOR_MASK, false);
+  }
+
+  /** ExtINT follows the pin and is looked at by `acknowledge`; a level-triggered fixed entry asks until EOI and after. */
+  #deliverPin(pin: 0 | 1, rises: boolean): void {
+    const index = pin === 0 ? R.LVT_LINT0 : R.LVT_LINT1;
+    const entry = this.#r[index]!;
+    if (!isLevelEntry(entry)) {
+      if (rises) this.#deliverLocal(entry);
+      return;
+    }
+    if (!this.#lint[pin] || (entry & (LVT.MASKED | LVT.REMOTE_IRR)) !== 0) return;
+    this.#r[index] = entry | LVT.REMOTE_IRR;
+    this.#accept(entry & LVT.VECTOR_MASK, true);
+  }
+
+  #endOfPinInterrupt(pin: 0 | 1, vector: number): void {
+    const index = pin === 0 ? R.LVT_LINT0 : R.LVT_LINT1;
+    const entry = this.#r[index]!;
+    if ((entry & LVT.REMOTE_IRR) === 0 || (entry & LVT.VECTOR_MASK) !== vector) return;
+    this.#r[index] = entry & ~LVT.REMOTE_IRR;
+    this.#deliverPin(pin, false);
+  }
+
+  #isExternalPending(): boolean {
+    if (!this.isEnabled) return this.#lint[0];
+    if (this.#isExternalLatched) return true;
+    return (this.#lint[0] && isExternal(this.#r[R.LVT_LINT0]!)) || (this.#lint[1] && isExternal(this.#r[R.LVT_LINT1]!));
+  }
+
+  #take(event: number): boolean {
+    if ((this.#events & event) === 0) return false;
+    this.#events &= ~event;
+    return true;
+  }
+
+  #raise(event: number): void {
+    this.#events |= event;
+    this.onChange();
+  }
+
+  #update(): void {
+    const isIntr = this.#isExternalPending() || this.pendingVector() >= 0;
+    if (isIntr === this.#isIntr) return;
+    this.#isIntr = isIntr;
+    this.onChange();
+  }
+}
+
+function isLevelEntry(entry: number): boolean {
+  return (entry & LVT.LEVEL_TRIGGERED) !== 0 && (entry & LVT.DELIVERY_MODE_MASK) === 0;
+}
+
+function isExternal(entry: number): boolean {
+  const external = DELIVERY_MODE.EXTINT << LVT.DELIVERY_MODE_SHIFT;
+  return (entry & (LVT.MASKED | LVT.DELIVERY_MODE_MASK)) === external;
+}
