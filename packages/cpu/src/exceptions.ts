@@ -1,0 +1,70 @@
+/** @hot Which event is delivered: priorities among nested faults, double and triple fault. SDM vol 3A §6.15, Interrupt 8 */
+import { VECTOR } from './architecture.ts';
+import type { Cpu } from './cpu.ts';
+import { deliverEvent, SOURCE } from './interrupts.ts';
+import { isProtected } from './mode.ts';
+import type { Delivery } from './status.ts';
+
+const bits = (...vectors: number[]): number => vectors.reduce((mask, vector) => mask | 1 << vector, 0);
+const HAS_ERROR_CODE = bits(VECTOR.DF, VECTOR.TS, VECTOR.NP, VECTOR.SS, VECTOR.GP, VECTOR.PF, VECTOR.AC);
+const CONTRIBUTORY = bits(VECTOR.DE, VECTOR.TS, VECTOR.NP, VECTOR.SS, VECTOR.GP);
+
+function isContributory(vector: number): boolean { return (CONTRIBUTORY >> vector & 1) !== 0; }
+
+function becomesDoubleFault(first: number, second: number): boolean {
+  if (first === VECTOR.PF) return second === VECTOR.PF || isContributory(second);
+  return isContributory(first) && isContributory(second);
+}
+
+/** Delivers the recorded fault and whatever faults its delivery causes. */
+export function deliverException(cpu: Cpu): Delivery {
+  const state = cpu.state;
+  for (;;) {
+    const vector = state.get('faultVector'), error = state.get('faultError');
+    state.set('faultVector', -1);
+    if (vector === VECTOR.PF) state.setWords('cr2', state.lo('faultAddress'), state.hi('faultAddress'));
+    const hasError = (HAS_ERROR_CODE >> vector & 1) !== 0 && isProtected(state);
+    cpu.setReturn(state.lo('rip'), state.hi('rip'));
+    if (deliverEvent(cpu, vector, SOURCE.FAULT, hasError, error)) return finish(cpu);
+    const second = state.get('faultVector');
+    if (vector === VECTOR.DF) {
+      state.set('faultVector', -1);
+      return 'shutdown';
+    }
+    if (becomesDoubleFault(vector, second)) cpu.raise(VECTOR.DF, 0);
+  }
+}
+
+function finish(cpu: Cpu): 'delivered' {
+  cpu.state.set('halted', 0);
+  cpu.state.set('inhibit', 0);
+  return 'delivered';
+}
+
+/** An event that returns to the next instruction: external interrupt, NMI, debug trap. */
+function deliverBetween(cpu: Cpu, vector: number, source: number): Delivery {
+  const state = cpu.state;
+  state.set('faultVector', -1);
+  cpu.setReturn(state.lo('rip'), state.hi('rip'));
+  state.set('halted', 0);
+  return deliverEvent(cpu, vector, source, false, 0) ? finish(cpu) : deliverException(cpu);
+}
+
+export function deliverInterrupt(cpu: Cpu, vector: number): Delivery { return deliverBetween(cpu, vector, SOURCE.EXTERNAL); }
+
+/** Debug traps: single step, data and I/O breakpoints. `hits` are DR6 bits. */
+export function deliverDebugTrap(cpu: Cpu, hits: number): Delivery {
+  cpu.recordDebug(hits);
+  return deliverBetween(cpu, VECTOR.DB, SOURCE.TRAP);
+}
+
+/** NMIs wait for the IRET of the one being handled; one is remembered. SDM vol 3A §6.7.1 */
+export function deliverNmi(cpu: Cpu): Delivery {
+  if (cpu.isNmiBlocked) {
+    cpu.isNmiPending = true;
+    return 'delivered';
+  }
+  cpu.isNmiPending = false;
+  cpu.isNmiBlocked = true;
+  return deliverBetween(cpu, VECTOR.NMI, SOURCE.EXTERNAL);
+}

@@ -1,0 +1,69 @@
+/** CPU models as data: who the CPU says it is. What it then offers is the model's features as far as they are implemented. */
+import type { FeatureName } from './cpuid-features.ts';
+
+/** One level of cache for CPUID leaf 4. */
+export interface CacheLevel {
+  readonly level: 1 | 2 | 3;
+  readonly type: 'data' | 'instruction' | 'unified';
+  readonly sizeKiB: number;
+  readonly ways: number;
+}
+
+export interface CpuModel {
+  readonly name: string;
+  /** 12 characters. */
+  readonly vendor: string;
+  /** Up to 47 characters. */
+  readonly brand: string;
+  readonly family: number;
+  readonly model: number;
+  readonly stepping: number;
+  readonly physicalBits: number;
+  readonly linearBits: number;
+  readonly maxLeaf: number;
+  readonly maxExtendedLeaf: number;
+  readonly caches: readonly CacheLevel[];
+  readonly features: readonly FeatureName[];
+}
+
+const BRAND = 'VMM virtual CPU';
+const VENDOR = 'GenuineIntel';
+const CACHES: readonly CacheLevel[] = [
+  { level: 1, type: 'data', sizeKiB: 32, ways: 8 }, { level: 1, type: 'instruction', sizeKiB: 32, ways: 8 }, { level: 2, type: 'unified', sizeKiB: 4096, ways: 16 },
+];
+
+const PENTIUM3: readonly FeatureName[] = [
+  'fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'mce', 'cx8', 'apic', 'sep', 'mtrr', 'pge', 'mca', 'cmov', 'pat', 'pse36', 'mmx', 'fxsr', 'sse',
+];
+const CORE2: readonly FeatureName[] = [
+  ...PENTIUM3, 'clflush', 'sse2', 'ss', 'sse3', 'monitor', 'ssse3', 'cx16', 'syscall', 'nx', 'lm', 'lahf_lm',
+];
+const V2: readonly FeatureName[] = [...CORE2, 'sse4_1', 'sse4_2', 'popcnt', 'rdtscp', 'pcid', 'x2apic', 'tsc_deadline', 'arat', 'nonstop_tsc'];
+const V3: readonly FeatureName[] = [
+  ...V2, 'avx', 'avx2', 'bmi1', 'bmi2', 'f16c', 'fma', 'abm', 'movbe', 'xsave', 'xsaveopt', 'aes', 'pclmulqdq', 'rdrand', 'fsgsbase', 'smep', 'erms', 'invpcid',
+  'tsc_adjust', 'pdpe1gb',
+];
+const HOST_LIKE: readonly FeatureName[] = [
+  ...V3, 'rdseed', 'adx', 'smap', 'clflushopt', 'clwb', 'sha_ni', 'umip', 'pku', 'la57', 'rdpid', 'xsavec', 'xgetbv1', 'fsrm', 'serialize', 'waitpkg', '3dnowprefetch',
+  'arch_capabilities',
+];
+/** The default models pose as Bonnell (family 6, model 1CH): in-order, so that kernels see no speculation flaws and switch no mitigation on. */
+const DEFAULT32: readonly FeatureName[] = [
+  'fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'apic', 'sep', 'mtrr', 'pge', 'cmov', 'pat', 'clflush', 'mmx', 'fxsr', 'sse', 'sse2', 'nx',
+  'arat', 'nonstop_tsc', 'tsc_deadline',
+];
+const DEFAULT64: readonly FeatureName[] = [...DEFAULT32, 'pse36', 'cx16', 'syscall', 'lm', 'lahf_lm', 'rdtscp', 'fsgsbase', '3dnowprefetch'];
+
+const base = { vendor: VENDOR, brand: BRAND, caches: CACHES, linearBits: 48, physicalBits: 40, maxExtendedLeaf: 0x8000_0008 } as const;
+
+export const CPU_MODELS = {
+  default32: { ...base, name: 'default32', family: 6, model: 0x1c, stepping: 10, physicalBits: 36, linearBits: 32, maxLeaf: 0x16, features: DEFAULT32 },
+  default64: { ...base, name: 'default64', family: 6, model: 0x1c, stepping: 10, maxLeaf: 0x16, features: DEFAULT64 },
+  pentium3: { ...base, name: 'pentium3', brand: 'VMM virtual Pentium III', family: 6, model: 8, stepping: 10, physicalBits: 36, linearBits: 32, maxLeaf: 2, features: PENTIUM3 },
+  core2: { ...base, name: 'core2', brand: 'VMM virtual Core 2', family: 6, model: 15, stepping: 11, physicalBits: 36, maxLeaf: 0xa, features: CORE2 },
+  'x86-64-v2': { ...base, name: 'x86-64-v2', brand: 'VMM virtual CPU, x86-64-v2', family: 6, model: 0x25, stepping: 5, maxLeaf: 0x16, features: V2 },
+  'x86-64-v3': { ...base, name: 'x86-64-v3', brand: 'VMM virtual CPU, x86-64-v3', family: 6, model: 0x3d, stepping: 4, maxLeaf: 0x16, features: V3 },
+  'host-like': { ...base, name: 'host-like', brand: 'VMM virtual CPU, all features', family: 6, model: 0x8f, stepping: 8, physicalBits: 46, linearBits: 57, maxLeaf: 0x16, features: HOST_LIKE },
+} as const satisfies Readonly<Record<string, CpuModel>>;
+
+export type CpuModelName = keyof typeof CPU_MODELS;

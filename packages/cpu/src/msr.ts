@@ -1,0 +1,252 @@
+/** Model-specific registers as a table; an index that is not in it raises #GP(0). SDM vol 4 §2.1 */
+import type { StateField } from '@vmm/state';
+import { CR0, CR4, EFER, GPR, SEG } from './architecture.ts';
+import type { Cpu } from './cpu.ts';
+import type { FeatureName } from './cpuid-features.ts';
+import { DONE } from './status.ts';
+import type { Status } from './status.ts';
+import { setBase } from './system-calls.ts';
+
+/** Index of the registers others refer to. */
+export const MSR = {
+  TSC: 0x10, APIC_BASE: 0x1b, SPEC_CTRL: 0x48, BIOS_SIGN_ID: 0x8b, MTRR_CAP: 0xfe, MISC_ENABLE: 0x1a0, DEBUG_CTL: 0x1d9, MTRR_DEF_TYPE: 0x2ff, PAT: 0x277,
+  TSC_DEADLINE: 0x6e0, X2APIC: 0x800, EFER: 0xc000_0080, FS_BASE: 0xc000_0100, GS_BASE: 0xc000_0101, KERNEL_GS_BASE: 0xc000_0102,
+} as const;
+
+interface Entry {
+  readonly name: string;
+  /** Only with this CPUID feature. */
+  readonly needs?: FeatureName;
+  /** Leaves the value in bank.lo, bank.hi; false: #GP(0). */
+  readonly read: (cpu: Cpu, bank: MsrBank) => boolean;
+  readonly write: (cpu: Cpu, lo: number, hi: number, bank: MsrBank) => boolean;
+}
+type Rows = readonly (readonly [index: number, entry: Entry])[];
+
+const refuse = (): boolean => false;
+const ignore = (): boolean => true;
+
+/** A register kept in the state block. `canonical`: addresses that must be canonical. */
+function field(name: string, at: StateField, options: { canonical?: boolean; needs?: FeatureName; lowOnly?: boolean } = {}): Entry {
+  return {
+    name, ...(options.needs ? { needs: options.needs } : {}),
+    read: (cpu, bank) => bank.answer(cpu.state.lo(at), cpu.state.hi(at)),
+    write(cpu, lo, hi) {
+      if (options.canonical && !cpu.isCanonical(hi) || options.lowOnly && hi !== 0) return false;
+      cpu.state.setWords(at, lo, hi);
+      return true;
+    },
+  };
+}
+
+/** A segment base; generated code must see it at once. */
+function segmentBase(name: string, index: number): Entry {
+  return {
+    name, needs: 'lm',
+    read: (cpu, bank) => bank.answer(cpu.state.lo('segmentBase', index), cpu.state.hi('segmentBase', index)),
+    write(cpu, lo, hi) {
+      if (!cpu.isCanonical(hi)) return false;
+      setBase(cpu, 'segmentBase', index, lo, hi);
+      return true;
+    },
+  };
+}
+
+const constant = (name: string, lo: number, hi = 0, write: Entry['write'] = refuse): Entry => ({ name, read: (_cpu, bank) => bank.answer(lo, hi), write });
+
+/** A register that is only kept: bits outside the mask raise #GP(0). */
+function kept(name: string, index: number, maskLo: number, maskHi = 0, needs?: FeatureName): Entry {
+  return {
+    name, ...(needs ? { needs } : {}),
+    read: (_cpu, bank) => bank.answerKept(index),
+    write: (_cpu, lo, hi, bank) => (lo & ~maskLo) === 0 && (hi & ~maskHi) === 0 && bank.keep(index, lo, hi),
+  };
+}
+
+const keptRange = (name: string, first: number, count: number, maskLo: number, maskHi: number, needs?: FeatureName): Rows =>
+  Array.from({ length: count }, (_, at) => [first + at, kept(`${name}${at}`, first + at, maskLo, maskHi, needs)] as const);
+
+const MASK_ALL = -1;
+const VARIABLE_MTRRS = 8;
+/** Memory types of PAT and MTRR: UC, WC, WT, WP, WB, UC-. */
+const isMemoryType = (type: number, allowsUcMinus: boolean): boolean => type === 0 || type === 1 || type === 4 || type === 5 || type === 6 || allowsUcMinus && type === 7;
+const areMemoryTypes = (word: number): boolean => [0, 8, 16, 24].every((shift) => isMemoryType(word >>> shift & 0xff, true));
+/** RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, and the later "not affected" bits: nothing here speculates. */
+const ARCH_CAPABILITIES = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x2000 | 0x4000 | 0x8000 | 0x10_0000 | 0x400_0000 | 0x800_0000;
+
+function writeTsc(cpu: Cpu, value: bigint): boolean {
+  cpu.state.setBig('tscOffset', BigInt.asUintN(64, value - cpu.clock.readTsc()));
+  return true;
+}
+
+function writeEfer(cpu: Cpu, lo: number, hi: number): boolean {
+  const state = cpu.state;
+  const before = state.lo('efer');
+  const allowed = EFER.LMA | (cpu.cpuid.has('syscall') ? EFER.SCE : 0) | (cpu.cpuid.has('lm') ? EFER.LME : 0) | (cpu.cpuid.has('nx') ? EFER.NXE : 0);
+  const next = lo & ~EFER.LMA | before & EFER.LMA;
+  if (hi !== 0 || lo & ~allowed || (next ^ before) & EFER.LME && state.lo('cr0') & CR0.PG) return false;
+  state.setWords('efer', next, 0);
+  if ((next ^ before) & EFER.NXE) cpu.mmu.controlChanged();
+  return true;
+}
+
+const REGISTERS: Rows = [
+  [MSR.TSC, {
+    name: 'TSC', needs: 'tsc',
+    read: (cpu, bank) => bank.answerBig(cpu.readTsc()),
+    write: (cpu, lo, hi) => writeTsc(cpu, BigInt(hi) << 32n | BigInt(lo >>> 0)),
+  }],
+  [0x17, constant('PLATFORM_ID', 0)],
+  [MSR.APIC_BASE, {
+    name: 'APIC_BASE', needs: 'apic',
+    read: (cpu, bank) => cpu.apic ? bank.answer(cpu.apic.apicBaseLow, cpu.apic.apicBaseHigh) : false,
+    write: (cpu, lo, hi) => cpu.apic?.writeApicBase(lo, hi) ?? false,
+  }],
+  [0x2a, constant('EBL_CR_POWERON', 0, 0, ignore)],
+  [0x34, constant('SMI_COUNT', 0)],
+  [0x3a, constant('FEATURE_CONTROL', 1)],
+  [0x3b, {
+    // The offset itself: writing it moves the TSC by as much.
+    name: 'TSC_ADJUST', needs: 'tsc_adjust',
+    read: (_cpu, bank) => bank.answerKept(0x3b),
+    write(cpu, lo, hi, bank) {
+      bank.answerKept(0x3b);
+      const delta = (BigInt(hi) << 32n | BigInt(lo >>> 0)) - (BigInt(bank.hi) << 32n | BigInt(bank.lo >>> 0));
+      cpu.state.setBig('tscOffset', BigInt.asUintN(64, cpu.state.big('tscOffset') + delta));
+      return bank.keep(0x3b, lo, hi);
+    },
+  }],
+  [MSR.SPEC_CTRL, kept('SPEC_CTRL', MSR.SPEC_CTRL, 0x7, 0, 'spec_ctrl')],
+  [0x49, { name: 'PRED_CMD', needs: 'spec_ctrl', read: refuse, write: (_cpu, lo, hi) => (lo & ~1) === 0 && hi === 0 }],
+  [0x79, { name: 'BIOS_UPDT_TRIG', read: refuse, write: ignore }],
+  [MSR.BIOS_SIGN_ID, constant('BIOS_SIGN_ID', 0, 0x100, ignore)],
+  [0xcd, constant('FSB_FREQ', 0)],
+  [0xce, { name: 'PLATFORM_INFO', read: (cpu, bank) => bank.answer(Math.round(cpu.clock.tscHz / 1e8) << 8, 0), write: refuse }],
+  [MSR.MTRR_CAP, { ...constant('MTRR_CAP', VARIABLE_MTRRS | 0x500), needs: 'mtrr' }],
+  [0x10a, { ...constant('ARCH_CAPABILITIES', ARCH_CAPABILITIES), needs: 'arch_capabilities' }],
+  [0x119, constant('BBL_CR_CTL', 0, 0, ignore)],
+  [0x11e, constant('BBL_CR_CTL3', 0, 0, ignore)],
+  [0x140, kept('MISC_FEATURE_ENABLES', 0x140, 0)],
+  [0x174, field('SYSENTER_CS', 'sysenterCs', { needs: 'sep' })],
+  [0x175, field('SYSENTER_ESP', 'sysenterEsp', { needs: 'sep', canonical: true })],
+  [0x176, field('SYSENTER_EIP', 'sysenterEip', { needs: 'sep', canonical: true })],
+  [0x179, { ...constant('MCG_CAP', 0), needs: 'mca' }],
+  [0x17a, kept('MCG_STATUS', 0x17a, 0, 0, 'mca')],
+  [0x198, constant('PERF_STATUS', 0x1000)],
+  [0x199, kept('PERF_CTL', 0x199, 0xffff)],
+  [0x19a, kept('CLOCK_MODULATION', 0x19a, 0x1f)],
+  [0x19b, kept('THERM_INTERRUPT', 0x19b, 0x1ff_ffff)],
+  [0x19c, constant('THERM_STATUS', 0, 0, ignore)],
+  [MSR.MISC_ENABLE, field('MISC_ENABLE', 'miscEnable')],
+  [MSR.DEBUG_CTL, kept('DEBUGCTL', MSR.DEBUG_CTL, 0x3)],
+  ...keptRange('MTRR_VAR', 0x200, 2 * VARIABLE_MTRRS, MASK_ALL, 0xffff, 'mtrr'),
+  [0x250, kept('MTRR_FIX64K_00000', 0x250, MASK_ALL, MASK_ALL, 'mtrr')],
+  ...keptRange('MTRR_FIX16K_', 0x258, 2, MASK_ALL, MASK_ALL, 'mtrr'),
+  ...keptRange('MTRR_FIX4K_', 0x268, 8, MASK_ALL, MASK_ALL, 'mtrr'),
+  [MSR.PAT, {
+    name: 'PAT', needs: 'pat',
+    read: (cpu, bank) => bank.answer(cpu.state.lo('pat'), cpu.state.hi('pat')),
+    write(cpu, lo, hi) {
+      if (!areMemoryTypes(lo) || !areMemoryTypes(hi)) return false;
+      cpu.state.setWords('pat', lo, hi);
+      return true;
+    },
+  }],
+  [MSR.MTRR_DEF_TYPE, {
+    name: 'MTRR_DEF_TYPE', needs: 'mtrr',
+    read: (_cpu, bank) => bank.answerKept(MSR.MTRR_DEF_TYPE),
+    write: (_cpu, lo, hi, bank) => hi === 0 && (lo & ~0xcff) === 0 && isMemoryType(lo & 0xff, false) && bank.keep(MSR.MTRR_DEF_TYPE, lo, 0),
+  }],
+  [MSR.TSC_DEADLINE, apicRegister('TSC_DEADLINE', MSR.TSC_DEADLINE, 'tsc_deadline')],
+  ...Array.from({ length: 0x100 }, (_, at) => [MSR.X2APIC + at, apicRegister(`X2APIC_${at.toString(16)}`, MSR.X2APIC + at, 'x2apic')] as const),
+  [MSR.EFER, {
+    name: 'EFER', read: (cpu, bank) => hasEfer(cpu) && bank.answer(cpu.state.lo('efer'), 0), write: (cpu, lo, hi) => hasEfer(cpu) && writeEfer(cpu, lo, hi),
+  }],
+  [0xc000_0081, field('STAR', 'star', { needs: 'syscall' })],
+  [0xc000_0082, field('LSTAR', 'lstar', { needs: 'lm', canonical: true })],
+  [0xc000_0083, field('CSTAR', 'cstar', { needs: 'lm', canonical: true })],
+  [0xc000_0084, field('FMASK', 'fmask', { needs: 'syscall', lowOnly: true })],
+  [MSR.FS_BASE, segmentBase('FS_BASE', SEG.FS)],
+  [MSR.GS_BASE, segmentBase('GS_BASE', SEG.GS)],
+  [MSR.KERNEL_GS_BASE, field('KERNEL_GS_BASE', 'kernelGsBase', { needs: 'lm', canonical: true })],
+  [0xc000_0103, field('TSC_AUX', 'tscAux', { needs: 'rdtscp', lowOnly: true })],
+];
+
+function hasEfer(cpu: Cpu): boolean { return cpu.cpuid.has('nx') || cpu.cpuid.has('lm') || cpu.cpuid.has('syscall'); }
+
+function apicRegister(name: string, index: number, needs: FeatureName): Entry {
+  return {
+    name, needs,
+    read: (cpu, bank) => cpu.apic !== undefined && cpu.apic.readMsr(index) && bank.answer(cpu.apic.msrLow, cpu.apic.msrHigh),
+    write: (cpu, lo, hi) => cpu.apic?.writeMsr(index, lo, hi) ?? false,
+  };
+}
+
+/** One CPU's MSRs: those its model has, and storage for the ones that are only kept. */
+export class MsrBank {
+  lo = 0;
+  hi = 0;
+  readonly #cpu: Cpu;
+  readonly #entries = new Map<number, Entry>();
+  readonly #kept = new Map<number, { lo: number; hi: number }>();
+
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+    for (const [index, entry] of REGISTERS) if (!entry.needs || cpu.cpuid.has(entry.needs)) this.#entries.set(index, entry);
+  }
+
+  /** False: #GP(0). The value is left in `lo`, `hi`. */
+  read(index: number): boolean { return this.#entries.get(index)?.read(this.#cpu, this) ?? false; }
+  write(index: number, lo: number, hi: number): boolean { return this.#entries.get(index)?.write(this.#cpu, lo, hi, this) ?? false; }
+  nameOf(index: number): string | undefined { return this.#entries.get(index)?.name; }
+  reset(): void { this.#kept.clear(); }
+
+  answer(lo: number, hi: number): true {
+    this.lo = lo | 0;
+    this.hi = hi | 0;
+    return true;
+  }
+  answerBig(value: bigint): true { return this.answer(Number(value & 0xffff_ffffn), Number(value >> 32n & 0xffff_ffffn)); }
+  answerKept(index: number): true {
+    const kept = this.#kept.get(index);
+    return this.answer(kept?.lo ?? 0, kept?.hi ?? 0);
+  }
+  keep(index: number, lo: number, hi: number): true {
+    this.#kept.set(index, { lo: lo | 0, hi: hi | 0 });
+    return true;
+  }
+}
+
+export function readMsr(cpu: Cpu): Status {
+  if (cpu.cpl !== 0 || !cpu.msrs.read(cpu.gprLo(GPR.RCX) >>> 0)) return cpu.protectionFault();
+  cpu.setEdxEax(cpu.msrs.lo, cpu.msrs.hi);
+  return DONE;
+}
+
+export function writeMsr(cpu: Cpu): Status {
+  if (cpu.cpl !== 0 || !cpu.msrs.write(cpu.gprLo(GPR.RCX) >>> 0, cpu.gprLo(GPR.RAX), cpu.gprLo(GPR.RDX))) return cpu.protectionFault();
+  return DONE;
+}
+
+export function readTimeStamp(cpu: Cpu): Status {
+  if (cpu.state.lo('cr4') & CR4.TSD && cpu.cpl !== 0) return cpu.protectionFault();
+  const tsc = cpu.readTsc();
+  cpu.setEdxEax(Number(tsc & 0xffff_ffffn), Number(tsc >> 32n));
+  return DONE;
+}
+
+export function readTimeStampAndId(cpu: Cpu): Status {
+  if (!cpu.cpuid.has('rdtscp')) return cpu.undefinedOpcode();
+  const status = readTimeStamp(cpu);
+  if (status === DONE) cpu.setGpr32(GPR.RCX, cpu.state.lo('tscAux'));
+  return status;
+}
+
+/** No performance counters exist: every index is beyond the last. */
+export function readCounter(cpu: Cpu): Status { return cpu.protectionFault(); }
+
+export function readProcessorId(cpu: Cpu): Status {
+  if (!cpu.cpuid.has('rdpid')) return cpu.undefinedOpcode();
+  cpu.setResult(cpu.state.lo('tscAux'));
+  return DONE;
+}

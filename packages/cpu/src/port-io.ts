@@ -1,0 +1,61 @@
+/** @hot IN and OUT with their permission checks. SDM vol 1 §19.5 */
+import { CR4, DR7, SEG, VECTOR } from './architecture.ts';
+import type { Cpu } from './cpu.ts';
+import { isProtected } from './mode.ts';
+import { BREAKPOINT, breakpointKind, breakpointLength, isBreakpointEnabled } from './single-step.ts';
+import { DONE, FAULT } from './status.ts';
+import type { Status } from './status.ts';
+
+const IO_MAP_BASE = 0x66;
+/** A TSS shorter than this has no I/O map base. */
+const TSS32_LIMIT = 0x67;
+
+/** Whether the ports may be used; records #GP(0) or a page fault on the TSS if not. */
+export function checkPorts(cpu: Cpu, port: number, size: number): boolean {
+  const { state, mmu } = cpu;
+  if (!isProtected(state) || !cpu.isVm86 && cpu.cpl <= cpu.iopl) return true;
+  const limit = state.get('segmentLimit', SEG.TR) >>> 0;
+  const isWide = (state.get('segmentAttributes', SEG.TR) & 0x10008) === 8;
+  if (!isWide || limit < TSS32_LIMIT) return cpu.fail(VECTOR.GP, 0);
+  const baseLo = state.lo('segmentBase', SEG.TR), baseHi = state.hi('segmentBase', SEG.TR);
+  const map = readTss16(cpu, baseLo, baseHi, IO_MAP_BASE);
+  if (mmu.faulted) return false;
+  const at = map + (port >> 3);
+  if (at + 1 > limit) return cpu.fail(VECTOR.GP, 0);
+  const bits = readTss16(cpu, baseLo, baseHi, at);
+  if (mmu.faulted) return false;
+  return (bits >> (port & 7) & (1 << size) - 1) === 0 || cpu.fail(VECTOR.GP, 0);
+}
+
+function readTss16(cpu: Cpu, lo: number, hi: number, offset: number): number {
+  const sum = (lo >>> 0) + offset;
+  return cpu.mmu.readSystem16(sum | 0, sum > 0xffff_ffff && hi !== 0 ? hi + 1 | 0 : hi);
+}
+
+/** I/O breakpoints are traps: they are remembered until the instruction is over. */
+function noteBreakpoints(cpu: Cpu, port: number, size: number): void {
+  const state = cpu.state, dr7 = state.lo('dr', 7);
+  if (!(dr7 & DR7.ENABLE) || !(state.lo('cr4') & CR4.DE)) return;
+  for (let index = 0; index < 4; index++) {
+    if (!isBreakpointEnabled(dr7, index) || breakpointKind(dr7, index) !== BREAKPOINT.IO) continue;
+    const start = state.lo('dr', index) & 0xffff, length = breakpointLength(dr7, index);
+    if (port < start + length && start < port + size) cpu.debugHits |= 1 << index;
+  }
+}
+
+export function portIn(cpu: Cpu, size: number): Status {
+  const port = cpu.argLo(0) & 0xffff;
+  if (!checkPorts(cpu, port, size)) return FAULT;
+  noteBreakpoints(cpu, port, size);
+  cpu.setResult(cpu.ports.read(port, size));
+  return DONE;
+}
+
+export function portOut(cpu: Cpu, size: number): Status {
+  const port = cpu.argLo(0) & 0xffff;
+  if (!checkPorts(cpu, port, size)) return FAULT;
+  noteBreakpoints(cpu, port, size);
+  const value = cpu.argLo(1);
+  cpu.ports.write(port, size, size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff);
+  return DONE;
+}

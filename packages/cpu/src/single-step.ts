@@ -1,0 +1,59 @@
+/** What happens around a block of one instruction: trap flag, interrupt shadow, resume flag, breakpoints. SDM vol 3B §17.3 */
+import { DR6, DR7, EFLAGS, SEG, VECTOR } from './architecture.ts';
+import type { Cpu } from './cpu.ts';
+import { deliverDebugTrap } from './exceptions.ts';
+import { refreshSingleStep } from './mode.ts';
+import { SHADOW } from './segments.ts';
+import type { Delivery } from './status.ts';
+
+/** Kinds of a breakpoint in DR7 (R/W field). */
+export const BREAKPOINT = { EXECUTE: 0, WRITE: 1, IO: 2, READ_WRITE: 3 } as const;
+
+export function breakpointKind(dr7: number, index: number): number { return dr7 >> 16 + 4 * index & 3; }
+export function breakpointLength(dr7: number, index: number): number { return [1, 2, 8, 4][dr7 >> 18 + 4 * index & 3]!; }
+export function isBreakpointEnabled(dr7: number, index: number): boolean { return (dr7 >> 2 * index & 3) !== 0; }
+
+/** Safe to call again if the block did not run after all. False: an instruction breakpoint was met and recorded as #DB fault; the instruction must not run. */
+export function beginStep(cpu: Cpu): boolean {
+  const state = cpu.state;
+  const flags = state.get('eflags');
+  cpu.wasTrapping = (flags & EFLAGS.TF) !== 0;
+  cpu.didSetResumeFlag = false;
+  cpu.didSetShadow = false;
+  const shadow = state.get('inhibit');
+  if ((state.lo('dr', 7) & DR7.ENABLE) !== 0 && !(flags & EFLAGS.RF) && shadow !== SHADOW.MOV_SS) {
+    const hits = instructionBreakpoints(cpu);
+    if (hits !== 0) {
+      cpu.recordDebug(hits);
+      cpu.raise(VECTOR.DB);
+      return false;
+    }
+  }
+  return true;
+}
+
+function instructionBreakpoints(cpu: Cpu): number {
+  const state = cpu.state;
+  const dr7 = state.lo('dr', 7);
+  const lo = state.lo('segment', 2 * SEG.CS) + state.lo('rip') | 0, hi = state.hi('rip');
+  let hits = 0;
+  for (let index = 0; index < 4; index++) {
+    if (!isBreakpointEnabled(dr7, index) || breakpointKind(dr7, index) !== BREAKPOINT.EXECUTE) continue;
+    if (state.lo('dr', index) === lo && state.hi('dr', index) === hi) hits |= 1 << index;
+  }
+  return hits;
+}
+
+/** Call when the instruction has completed: RF and the interrupt shadow have served their one instruction. */
+export function endStep(cpu: Cpu): Delivery {
+  const state = cpu.state;
+  if (!cpu.didSetShadow) state.set('inhibit', SHADOW.NONE);
+  if (!cpu.didSetResumeFlag) state.set('eflags', state.get('eflags') & ~EFLAGS.RF);
+  const hits = cpu.debugHits | (cpu.wasTrapping ? DR6.BS : 0);
+  if (hits !== 0 && state.get('inhibit') !== SHADOW.MOV_SS) {
+    cpu.debugHits = 0;
+    return deliverDebugTrap(cpu, hits);
+  }
+  refreshSingleStep(state);
+  return 'delivered';
+}
