@@ -1,0 +1,45 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { VmmError } from '@vmm/spec';
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Called for each line the program writes to file descriptor 3. */
+  readonly onStatusLine?: (line: string) => void;
+}
+
+/** Runs a program to its end and gives its standard output. Its failure is an error that quotes the last words of stderr. */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Buffer> {
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C', ...options.environment },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  }) as ChildProcessByStdio<null, Readable, Readable>;
+  const output: Buffer[] = [];
+  let complaints = '';
+  child.stdout.on('data', (chunk: Buffer) => { output.push(chunk); });
+  child.stderr.on('data', (chunk: Buffer) => { complaints = (complaints + chunk.toString()).slice(-4000); });
+  forwardLines(child.stdio[3] as Readable, options.onStatusLine);
+  const exit = await new Promise<number | string>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => { resolve(code ?? signal ?? 'unknown'); });
+  });
+  if (exit === 0) return Buffer.concat(output);
+  throw new VmmError('GUEST_PROGRAM_FAILED', `run ${command}: ${lastLine(complaints) || `exit ${exit}`}`);
+}
+
+function forwardLines(stream: Readable, onLine: ((line: string) => void) | undefined): void {
+  let rest = '';
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine?.(line);
+  });
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.trim() ?? '';
+}
