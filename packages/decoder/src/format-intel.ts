@@ -1,0 +1,106 @@
+import { commonMnemonic, immediateValue, relativeTarget } from './format.ts';
+import type { Instruction } from './instruction.ts';
+import { OpKind } from './operand-codes.ts';
+import { gprName, highByteName, SEGMENT_NAMES } from './register-names.ts';
+
+const SIZE_NAMES: Readonly<Record<number, string>> = {
+  1: 'byte ptr ', 2: 'word ptr ', 4: 'dword ptr ', 6: 'fword ptr ', 8: 'qword ptr ', 10: 'tbyte ptr ', 16: 'xmmword ptr ', 32: 'ymmword ptr ',
+};
+/** Rows whose memory operand objdump prints without a size. */
+const UNSIZED = /^(lea|fx|xsave|xrstor|[sl]gdt|[sl]idt|fldenv|fnstenv|fnsave|frstor|bound|movdir64b|inv[evp])/;
+
+const hex = (value: bigint, bits: number): string => `0x${BigInt.asUintN(bits, value).toString(16)}`;
+
+export function intelText(inst: Instruction, address: bigint): string {
+  const { row } = inst;
+  const operands: string[] = [];
+  for (let i = 0; i < inst.opCount; i++) if (row.hidden[i] !== true) operands.push(intelOperand(inst, i, address));
+  return `${intelMnemonic(inst)}${operands.length === 0 ? '' : ` ${operands.join(', ')}`}`;
+}
+
+function intelMnemonic(inst: Instruction): string {
+  const { mnemonic } = inst.row;
+  if (mnemonic === 'callf' || mnemonic === 'jmpf') return inst.row.operands[0] === 'Ap' ? mnemonic.slice(0, -1) : `${mnemonic.slice(0, -1)} far`;
+  if (mnemonic === 'mov' && needsMovabs(inst)) return 'movabs';
+  if (mnemonic === 'pusha' || mnemonic === 'popa') return stackMnemonic(inst, mnemonic, 'w', inst.mode === 32 ? '' : 'd');
+  if (mnemonic === 'pushf' || mnemonic === 'popf') return stackMnemonic(inst, mnemonic, 'w', inst.mode === 16 ? 'd' : '');
+  if (mnemonic === 'iret') return stackMnemonic(inst, mnemonic, 'w', inst.mode === 16 ? 'd' : '');
+  return commonMnemonic(inst);
+}
+
+/** objdump names the size only where it is not the mode's own. */
+function stackMnemonic(inst: Instruction, name: string, word: string, dword: string): string {
+  if (inst.opSize === 2) return inst.mode === 16 ? name : name + word;
+  if (inst.opSize === 8) return name === 'iret' ? 'iretq' : name;
+  return name + dword;
+}
+
+export function needsMovabs(inst: Instruction): boolean {
+  const [first, second] = inst.row.operands;
+  return (second === 'Iv' && inst.opSize === 8) || (inst.addrSize === 8 && (first?.startsWith('O') === true || second?.startsWith('O') === true));
+}
+
+function intelOperand(inst: Instruction, i: number, address: bigint): string {
+  const reg = inst.opReg[i] ?? 0;
+  const size = inst.opSizeBytes[i] ?? 0;
+  switch (inst.opKind[i]) {
+    case OpKind.mem: return memoryOperand(inst, size);
+    case OpKind.moffs: return `${sizeName(size, false)}${segmentOf(inst)}${hex(immediateValue(inst), inst.addrSize * 8)}`.replace(/^.*ptr /, '');
+    case OpKind.memSi: return `${SIZE_NAMES[size] ?? ''}${segmentOf(inst)}[${gprName(6, inst.addrSize)}]`;
+    case OpKind.memDi: return `${SIZE_NAMES[size] ?? ''}es:[${gprName(7, inst.addrSize)}]`;
+    case OpKind.memXlat: return `byte ptr ${segmentOf(inst)}[${gprName(3, inst.addrSize)}]`;
+    case OpKind.memMaskmov: return `${segmentOf(inst)}[${gprName(7, inst.addrSize)}]`;
+    case OpKind.rel: return hex(relativeTarget(inst, address), 64);
+    case OpKind.far: return `${hex(BigInt(inst.imm2), 16)}:${hex(immediateValue(inst), inst.opSize * 8)}`;
+    default: return registerOrImmediate(inst, i, reg, size);
+  }
+}
+
+/** Operands that read the same in every syntax but for decoration. */
+export function registerOrImmediate(inst: Instruction, i: number, reg: number, size: number): string {
+  switch (inst.opKind[i]) {
+    case OpKind.gpr: return gprName(reg, size);
+    case OpKind.gpr8h: return highByteName(reg);
+    case OpKind.imm: return hex(immediateValue(inst), inst.row.operands[i] === '1' ? 8 : size * 8);
+    case OpKind.imm2: return hex(BigInt(inst.imm2), 8);
+    case OpKind.seg: return SEGMENT_NAMES[reg] ?? '?';
+    case OpKind.cr: return `cr${reg}`;
+    case OpKind.dr: return `dr${reg}`;
+    case OpKind.xmm: return `xmm${reg}`;
+    case OpKind.ymm: return `ymm${reg}`;
+    case OpKind.mmx: return `mm${reg}`;
+    case OpKind.st: return reg === 0 && !inst.row.operands[i]?.startsWith('STi') ? 'st' : `st(${reg})`;
+    default: return '?';
+  }
+}
+
+function segmentOf(inst: Instruction): string {
+  return `${SEGMENT_NAMES[inst.seg] ?? 'ds'}:`;
+}
+
+function sizeName(size: number, unsized: boolean): string {
+  return unsized ? '' : SIZE_NAMES[size] ?? '';
+}
+
+function memoryOperand(inst: Instruction, size: number): string {
+  const overridden = inst.segOverride >= 0 && inst.segOverride === inst.seg;
+  const bits = inst.addrSize * 8;
+  const prefix = sizeName(size, UNSIZED.test(inst.row.mnemonic));
+  if (inst.base < 0 && inst.index < 0 && !inst.ripRelative) return `${prefix}${segmentOf(inst)}${hex(BigInt(inst.disp), bits)}`;
+  const parts: string[] = [];
+  if (inst.ripRelative) parts.push(inst.addrSize === 8 ? 'rip' : 'eip');
+  if (inst.base >= 0) parts.push(gprName(inst.base, inst.addrSize));
+  if (inst.index >= 0) parts.push(`${indexName(inst)}${inst.addrSize === 2 ? '' : `*${1 << inst.scale}`}`);
+  return `${prefix}${overridden ? segmentOf(inst) : ''}[${parts.join('+')}${displacementText(inst)}]`;
+}
+
+export function indexName(inst: Instruction): string {
+  const { vsib } = inst.row;
+  if (vsib === '') return gprName(inst.index, inst.addrSize);
+  return `${vsib === 'l' && inst.vexL === 1 ? 'ymm' : 'xmm'}${inst.index}`;
+}
+
+function displacementText(inst: Instruction): string {
+  if (inst.dispBytes === 0) return '';
+  return inst.disp < 0 ? `-0x${(-inst.disp).toString(16)}` : `+0x${inst.disp.toString(16)}`;
+}
