@@ -1,4 +1,5 @@
 import { CALLOUT_NAMES } from '@vmm/isa';
+import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
 import type { Mmu } from '@vmm/paging';
 import { STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
@@ -7,6 +8,7 @@ import { applyBootState } from './boot-state.ts';
 import type { BootState } from './boot-state.ts';
 import { BlockCache } from './block-cache.ts';
 import { CALLOUTS } from './callouts.ts';
+import type { Callout } from './callouts.ts';
 import { Cpu } from './cpu.ts';
 import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
 import { HandlerTable } from './handlers.ts';
@@ -49,6 +51,8 @@ export interface VcpuOptions {
   readonly interrupts: InterruptPort;
   readonly clock: CpuClock;
   readonly apic?: ApicPort;
+  /** Further callouts by name: the floating-point package's. */
+  readonly callouts?: Partial<Record<CalloutName, Callout>>;
 }
 
 export type RunResult = 'slice' | 'halt' | 'shutdown' | 'stopped';
@@ -98,7 +102,8 @@ export class Vcpu {
     ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
     this.mmu = options.createMmu({ memory, state, privateBase, onCodeWrite: (host, size) => { this.blocks.written(host, size); } });
     this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }) });
-    const callouts = CALLOUT_NAMES.map((name) => CALLOUTS[name]);
+    const table: Partial<Record<string, Callout>> = { ...CALLOUTS, ...options.callouts };
+    const callouts = CALLOUT_NAMES.map((name) => table[name] ?? CALLOUTS.undefined_opcode);
     const memoryPages = memory.buffer.byteLength / 0x1_0000;
     this.handlers = new HandlerTable({ privateBase, memoryPages }, memory.memory, {
       access: (lo, hi, size, kind) => (this.#words[this.#faultWord] === -1 ? this.mmu.access(lo, hi, size, kind as 0 | 1 | 2 | 3) : 0),
@@ -116,7 +121,7 @@ export class Vcpu {
       fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),
       protectCode: (host) => { this.mmu.protectCode(host); },
       unprotectCode: (host) => { this.mmu.unprotectCode(host); },
-      hasFeature: (row) => this.cpu.cpuid.hasFeature(row.feature),
+      hasFeature: () => true,
     });
     this.#recent = new RecentInstructions(state);
     this.reset();
