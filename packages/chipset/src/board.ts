@@ -1,8 +1,9 @@
 import type { Clock } from '@vmm/clock';
 import { MmioBus, PortBus } from '@vmm/device-kit';
-import type { Device } from '@vmm/device-kit';
+import type { Device, IrqLine } from '@vmm/device-kit';
 import { Pit } from '@vmm/devices-timer';
-import { Pic8259Pair } from '@vmm/interrupts';
+import { InterruptController } from '@vmm/interrupts';
+import type { LocalApic } from '@vmm/interrupts';
 import { DeviceProxy } from './remote-device.ts';
 import type { RemoteDevice } from './remote-device.ts';
 import { COM1_IRQ, PLACEABLE_DEVICES } from './serial-devices.ts';
@@ -13,8 +14,12 @@ export interface BoardOptions {
   readonly memoryBytes: number;
   /** The machine's virtual time; the run loop calls its `runExpired()`. */
   readonly clock: Clock;
-  /** The vCPU should look at `interrupts` (or at the requests below) before the next block. Any of the board's devices may cause it. */
+  /** The vCPU should ask `cpu` again whether an interrupt waits. */
   readonly onAttention: () => void;
+  /** Input clock of the local APIC timers. Linux takes CPUID leaf 15H's crystal for it: they must agree. Default 25 MHz. */
+  readonly lapicHz?: number;
+  /** When the time-stamp counter will have a value, for the TSC-deadline timer. Default: no such mode. */
+  readonly tscToNs?: (tsc: number) => number;
   /** What the guest sends to COM1. */
   readonly serial: ByteOutput;
   /** What the guest writes to the debug console (port 0xE9). Default: nowhere. */
@@ -32,20 +37,12 @@ export interface BoardOptions {
   readonly remote?: Partial<Record<PlaceableDevice, RemoteDevice>>;
 }
 
-/** The vCPU's view of the interrupt controllers. */
-export interface InterruptSource {
-  /** A maskable interrupt waits for IF. */
-  pending(): boolean;
-  /** The vector of the interrupt to deliver; only when `pending()`. */
-  acknowledge(): number;
-  /** Takes an NMI, if there is one. */
-  takeNmi(): boolean;
-}
-
 export interface Board {
   readonly ports: PortBus;
   readonly mmio: MmioBus;
-  readonly interrupts: InterruptSource;
+  /** The boot processor's interrupt port and APIC: what `Vcpu` takes as `interrupts` and as `apic`. */
+  readonly cpu: LocalApic;
+  readonly interrupts: InterruptController;
   readonly serial: {
     /** Types into COM1; answers how many bytes were taken. */
     receive(bytes: Uint8Array): number;
@@ -56,6 +53,10 @@ export interface Board {
   reset(): void;
   readonly devices: readonly Device[];
 }
+
+const PAGE_BYTES = 0x1000;
+const DEFAULT_LAPIC_HZ = 25_000_000;
+const ISA_IRQ = { timer: 0 } as const;
 
 /** Board `pc`: the chips of an i440FX-style PC. Needs no worker: every placement is up to `remote`. */
 export function createBoard(options: BoardOptions): Board {
@@ -69,20 +70,41 @@ export function createBoard(options: BoardOptions): Board {
     return device;
   };
 
-  const pic = attach(new Pic8259Pair({ onIntr: (level) => { if (level) options.onAttention(); } }));
-  attach(new Pit({ clock: options.clock, irq: pic.line(0) }));
-  const uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq: pic.line(COM1_IRQ), output: options.serial });
+  let moveApic: ((gpa: number | undefined) => void) | undefined;
+  const interrupts = new InterruptController({
+    clock: options.clock, busHz: options.lapicHz ?? DEFAULT_LAPIC_HZ, onRelocate: (_vcpu, gpa) => { moveApic?.(gpa); },
+    ...(options.tscToNs === undefined ? {} : { tscToNs: options.tscToNs }),
+  });
+  const cpu = interrupts.cpu(0);
+  moveApic = followApic(mmio, cpu);
+  cpu.onChange = options.onAttention;
+  for (const chip of interrupts.devices) attach(chip);
+
+  const gsi = (irq: number): IrqLine => interrupts.gsi(irq);
+  attach(new Pit({ clock: options.clock, irq: gsi(ISA_IRQ.timer) }));
+  const uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq: gsi(COM1_IRQ), output: options.serial });
   attach(options.remote?.serial === undefined ? uart : new DeviceProxy(uart, options.remote.serial));
 
   return {
-    ports, mmio, devices,
-    interrupts: {
-      pending: () => pic.intr,
-      acknowledge: () => pic.acknowledge(),
-      takeNmi: () => false,
-    },
+    ports, mmio, devices, cpu, interrupts,
     serial: { receive: (bytes) => uart.receive(bytes) },
-    setIrq: (irq, level) => { pic.setIrq(irq, level); },
-    reset: () => { for (const device of devices) device.reset(); },
+    setIrq: (irq, level) => { gsi(irq).set(level); },
+    reset: () => {
+      for (const device of devices) device.reset();
+      interrupts.reset();
+    },
   };
+}
+
+/** Keeps the window of a local APIC's registers where the guest has put it. */
+function followApic(mmio: MmioBus, apic: LocalApic): (gpa: number | undefined) => void {
+  let current: number | undefined;
+  const move = (gpa: number | undefined): void => {
+    if (gpa === current) return;
+    if (current !== undefined) mmio.release(apic, current);
+    if (gpa !== undefined) mmio.claim(apic, { base: gpa, length: PAGE_BYTES });
+    current = gpa;
+  };
+  move(apic.mmio[0]?.base);
+  return move;
 }

@@ -1,5 +1,5 @@
 export { createBoard } from './board.ts';
-export type { Board, BoardOptions, InterruptSource } from './board.ts';
+export type { Board, BoardOptions } from './board.ts';
 export { DeviceProxy } from './remote-device.ts';
 export type { RemoteDevice } from './remote-device.ts';
 export { COM1_IRQ, SerialDevices } from './serial-devices.ts';

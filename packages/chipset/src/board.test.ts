@@ -1,0 +1,63 @@
+import { VirtualClock } from '@vmm/clock';
+import { FakeClock } from '@vmm/device-kit/testing';
+import { PORT } from '@vmm/spec';
+import { describe, expect, it, vi } from 'vitest';
+import { createBoard } from './board.ts';
+import type { Board, BoardOptions } from './board.ts';
+
+function powered(options: Partial<BoardOptions> = {}): { board: Board; clock: FakeClock; onAttention: ReturnType<typeof vi.fn>; sent: number[] } {
+  const clock = new FakeClock();
+  const onAttention = vi.fn();
+  const sent: number[] = [];
+  const board = createBoard({
+    memoryBytes: 16 << 20, clock, onAttention, serial: { transmit: (byte) => { sent.push(byte); } },
+    onPowerOff: vi.fn(), onReset: vi.fn(), wallClockMs: () => 0, ...options,
+  });
+  return { board, clock, onAttention, sent };
+}
+
+/** What a kernel's PIC driver does: vectors from 0x20, everything masked but what is asked for. */
+function openPic({ ports }: Board, unmasked: number): void {
+  for (const value of [0x11, 0x20, 4, 1]) ports.write(value === 0x11 ? PORT.PIC_MASTER_COMMAND : PORT.PIC_MASTER_DATA, 1, value);
+  ports.write(PORT.PIC_MASTER_DATA, 1, ~(1 << unmasked) & 0xff);
+}
+
+describe('board pc', () => {
+  it('delivers the PIT through the 8259 and the virtual wire', () => {
+    const { board, clock, onAttention } = powered();
+    openPic(board, 0);
+    for (const [port, value] of [[PORT.PIT_CONTROL, 0x34], [PORT.PIT_CHANNEL0, 0x9c], [PORT.PIT_CHANNEL0, 0x2e]] as const) board.ports.write(port, 1, value);
+    expect(board.cpu.acknowledge()).toBe(0x20); // the output has risen with the mode
+    board.ports.write(PORT.PIC_MASTER_COMMAND, 1, 0x20);
+    expect(board.cpu.pending()).toBe(false);
+    onAttention.mockClear();
+    clock.advance(10.1e6);
+    expect(onAttention).toHaveBeenCalled();
+    expect([board.cpu.pending(), board.cpu.acknowledge(), board.cpu.pending()]).toEqual([true, 0x20, false]);
+  });
+
+  it('delivers COM1 as interrupt 4', () => {
+    const { board, sent } = powered();
+    openPic(board, 4);
+    board.ports.write(PORT.COM1, 1, 65);
+    board.ports.write(PORT.COM1 + 4, 1, 8); // OUT2
+    board.ports.write(PORT.COM1 + 1, 1, 1); // received data available
+    expect(board.cpu.pending()).toBe(false);
+    board.serial.receive(Uint8Array.of(66));
+    expect([sent, board.cpu.pending(), board.cpu.acknowledge(), board.ports.read(PORT.COM1, 1)]).toEqual([[65], true, 0x24, 66]);
+  });
+
+  it('keeps the APIC\'s registers where the guest put them, and at home again after a reset', () => {
+    const { board } = powered();
+    const version = board.mmio.read(0xfee0_0030, 4);
+    expect(version & 0xff).toBeGreaterThanOrEqual(0x10);
+    board.cpu.writeApicBase(0xfed0_0900, 0);
+    expect([board.mmio.read(0xfee0_0030, 4), board.mmio.read(0xfed0_0030, 4)]).toEqual([0xffff_ffff, version]);
+    board.reset();
+    expect(board.mmio.read(0xfee0_0030, 4)).toBe(version);
+  });
+
+  it('runs on any clock of the machine', () => {
+    expect(() => powered({ clock: new VirtualClock(() => 0) })).not.toThrow();
+  });
+});

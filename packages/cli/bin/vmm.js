@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// The vmm command. Plain JavaScript for any Node: the program itself needs Node 24 or later (26 from sources), which was installed beside it;
+// started by an older one, this runs the program under that.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const folder = dirname(fileURLToPath(import.meta.url));
+const built = join(folder, '..', 'dist', 'main.js');
+const source = join(folder, '..', 'src', 'main.ts');
+// In the repository the sources run unbuilt, whatever an earlier build has left; a package has no sources.
+const program = existsSync(source) ? source : built;
+const isNewEnough = Number(process.versions.node.split('.')[0]) >= 24;
+
+/** Node's binary from the platform package that was installed with this one. */
+function findNode() {
+  const require = createRequire(import.meta.url);
+  for (const name of [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`]) {
+    try {
+      const root = dirname(require.resolve(`${name}/package.json`));
+      const binary = join(root, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+      if (existsSync(binary)) return binary;
+    } catch {
+      // not installed for this platform
+    }
+  }
+  return undefined;
+}
+
+if (isNewEnough) {
+  await import(program);
+} else {
+  const node = findNode();
+  if (node === undefined) {
+    process.stderr.write(`vmm: cannot run under Node ${process.versions.node}\n  Install Node 24 or later.\n`);
+    process.exitCode = 5;
+  } else {
+    const child = spawn(node, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
+    // The terminal sends SIGINT to both; the child decides. The others are passed on.
+    process.on('SIGINT', () => {});
+    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    child.on('exit', (code, signal) => {
+      process.exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+    });
+  }
+}

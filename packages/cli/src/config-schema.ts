@@ -1,0 +1,32 @@
+import { CPU_MODEL_NAMES, ENGINES, PLACEABLE } from '@vmm/runtime';
+import { z } from 'zod';
+
+const place = z.enum(['vcpu', 'worker']);
+
+/** What `vmm.config.ts` exports or `vmm.config.json` holds, and what the command line says: the same names. */
+export const configSchema = z.strictObject({
+  $schema: z.string().optional().describe('For editors: vmm.config.schema.json.'),
+  guest: z.string().optional().describe('A guest that vmm obtains itself: linux-amd64 (default), linux-i386, linux-cloud-amd64, or the embedded nano.'),
+  kernel: z.string().optional().describe('Path of a kernel (bzImage, ELF with a PVH note, multiboot 1), relative to the configuration file.'),
+  initrd: z.string().optional().describe('Path of the initial RAM disk, relative to the configuration file.'),
+  append: z.string().optional().describe('Kernel command line. Default: console=ttyS0 for your own kernel, the guest\'s own otherwise.'),
+  memory: z.union([z.string(), z.int().positive()]).optional().describe('Guest memory: "256M", "1G", or bytes; 4 MiB to 3 GiB. Default 256M.'),
+  cpu: z.enum(CPU_MODEL_NAMES as [string, ...string[]]).optional().describe(`CPU model. Default ${CPU_MODEL_NAMES[0] ?? ''}.`),
+  engine: z.enum(ENGINES).optional().describe('How the guest is run. Default bare.'),
+  clock: z.union([
+    z.literal('host'),
+    z.strictObject({ scale: z.number().positive() }),
+    z.strictObject({ instructionsPerSecond: z.number().positive() }),
+  ]).optional().describe('Real time, scaled real time, or counted instructions (repeatable). Default host.'),
+  placement: z.union([z.literal('auto'), z.strictObject(Object.fromEntries(PLACEABLE.map((device) => [device, place.optional()])))])
+    .optional().describe('Where devices run. Default auto.'),
+  reboot: z.boolean().optional().describe('Whether a reset by the guest resets the machine; false ends it. Default true.'),
+  onTripleFault: z.enum(['stop', 'reset']).optional().describe('Default stop.'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** The published JSON Schema of a configuration file. */
+export function configJsonSchema(): object {
+  return { title: 'VMM machine', ...z.toJSONSchema(configSchema) };
+}

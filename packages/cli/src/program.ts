@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { VmmError } from '@vmm/spec';
+import { CPU_MODEL_NAMES, ENGINES } from '@vmm/runtime';
+import { GUESTS } from '@vmm/guests';
+import { configJsonSchema } from './config-schema.ts';
+import type { Config } from './config-schema.ts';
+import { defined, loadConfig, parseConfig } from './config-file.ts';
+import { KEYS_HELP } from './escape-keys.ts';
+import { EXIT, EXIT_CODE_HELP } from './exit-code.ts';
+import { DEFAULT_GUEST } from './image.ts';
+import { NANO } from './nano.ts';
+import { writeAll } from './output.ts';
+import { RunCommand } from './run-command.ts';
+
+interface RunOptions {
+  readonly guest?: string;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly cmdline?: string;
+  readonly memory?: string;
+  readonly cpu?: string;
+  readonly engine?: string;
+  readonly clock?: string;
+  readonly placement?: string;
+  readonly reboot: boolean;
+  readonly tripleFault?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly stats?: boolean;
+  readonly progress?: boolean;
+  readonly offline?: boolean;
+}
+
+const KEYS_TEXT = `Keys (when stdin is a terminal):\n${KEYS_HELP.map((line) => `  ${line}`).join('\n')}`;
+
+/** Runs the command line; answers the exit code. Aborting the signal stops everything; its reason is the exit code then. */
+export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = new Command('vmm')
+    .description('A complete x86 virtual machine monitor')
+    .version((JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version)
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => { writeAll(2, text.replace(/^error: /, 'vmm: ')); } })
+    .showSuggestionAfterError(true);
+  addRun(program).action(async (options: RunOptions) => { code = await run(options, signal); });
+  program.command('guests').description('list the guests that vmm can boot by name').action(() => { writeAll(1, listGuests()); });
+  program.command('schema').description('print the JSON Schema of vmm.config.json').action(() => { writeAll(1, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`); });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) writeAll(2, '  vmm run --help lists the options.\n');
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return code;
+}
+
+function addRun(program: Command): Command {
+  return program.command('run')
+    .description('boot a guest; its first serial port is this terminal')
+    .option('-g, --guest <name>', `${[NANO, ...GUESTS.map((guest) => guest.name)].join(', ')} (default ${DEFAULT_GUEST})`)
+    .option('-k, --kernel <file>', 'your own kernel: bzImage, ELF with a PVH note, or multiboot 1')
+    .option('-i, --initrd <file>', 'initial RAM disk')
+    .option('-a, --append <text>', 'kernel command line')
+    .addOption(new Option('--cmdline <text>', 'the same as --append').hideHelp())
+    .option('-m, --memory <size>', 'guest memory, 4M to 3G (default 256M)')
+    .option('--cpu <model>', `CPU model: ${CPU_MODEL_NAMES.join(', ')}`)
+    .option('--engine <name>', `how the guest is run: ${ENGINES.join(', ')}`)
+    .option('--clock <kind>', 'host, scale=<factor>, or instructions=<per second> for runs that repeat')
+    .option('--placement <where>', 'auto, or serial=vcpu|worker,debugConsole=vcpu|worker')
+    .option('--no-reboot', 'a reset by the guest ends the machine')
+    .option('--triple-fault <what>', 'stop (default) or reset')
+    .option('-c, --config <file>', 'configuration file (default: vmm.config.ts, .js or .json here, if there is one)')
+    .option('--json', 'events as JSON lines on stdout, the guest\'s output among them')
+    .option('--stats', 'print counters at the end')
+    .option('--progress', 'show progress even when stderr is no terminal')
+    .option('--no-progress', 'show no progress')
+    .option('--offline', 'take guests from the cache only')
+    .addHelpText('after', `\n${KEYS_TEXT}\n\n${EXIT_CODE_HELP}`);
+}
+
+async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
+  const file = await loadConfig(options.config, process.cwd());
+  const config = mergeConfig(file, parseConfig(configOf(options), 'from the command line'));
+  const flags = { json: options.json ?? false, stats: options.stats ?? false, progress: options.progress, offline: options.offline ?? false };
+  return new RunCommand(config, flags, signal).run();
+}
+
+/** The command line wins. A kernel or a guest on it replaces the file's choice, its RAM disk and command line included. */
+export function mergeConfig(file: Config, commandLine: Config): Config {
+  const choosesImage = commandLine.kernel !== undefined || commandLine.guest !== undefined;
+  const { guest: _guest, kernel: _kernel, initrd: _initrd, append: _append, ...rest } = file;
+  return { ...(choosesImage ? rest : file), ...commandLine };
+}
+
+function configOf(options: RunOptions): Config {
+  const { guest, kernel, initrd, memory, cpu, engine, tripleFault } = options;
+  if (guest !== undefined && kernel !== undefined) {
+    throw new VmmError('OPTION_INVALID', 'Cannot boot both a guest and a kernel', { hint: 'Give --guest or --kernel.' });
+  }
+  return defined({
+    guest, kernel, initrd, memory, cpu, engine, onTripleFault: tripleFault,
+    append: options.append ?? options.cmdline,
+    clock: parseClock(options.clock),
+    placement: parsePlacement(options.placement),
+    reboot: options.reboot ? undefined : false,
+  }) as Config;
+}
+
+function parseClock(text: string | undefined): unknown {
+  const [kind, value] = text?.split('=') ?? [];
+  if (kind === 'scale') return { scale: Number(value) };
+  if (kind === 'instructions') return { instructionsPerSecond: Number(value) };
+  return kind;
+}
+
+function parsePlacement(text: string | undefined): unknown {
+  if (text === undefined || text === 'auto') return text;
+  return Object.fromEntries(text.split(',').map((entry) => entry.split('=')));
+}
+
+function listGuests(): string {
+  const rows = [...GUESTS.map((guest) => [guest.name, guest.description] as const), [NANO, 'our own small guest, embedded'] as const];
+  return rows.map(([name, description]) => `${name.padEnd(20)}${description}\n`).join('');
+}

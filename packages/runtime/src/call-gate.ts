@@ -1,0 +1,53 @@
+import type { ControlInterface, Supervised } from '@vmm/bus/control';
+import type { ControlBlock } from './control-block.ts';
+
+/** The worker's side: counts the calls it has served, so that a busy loop knows how long to let the event loop turn. */
+export class CallGate {
+  readonly #turn: () => Promise<void>;
+  #block: ControlBlock | undefined;
+  #served = 0;
+
+  constructor(turn: () => Promise<void>) {
+    this.#turn = turn;
+  }
+
+  /** Where calls are announced from now on. */
+  attach(block: ControlBlock): void {
+    this.#block = block;
+  }
+
+  get hasCalls(): boolean {
+    return this.#block !== undefined && this.#block.announcedCalls !== this.#served;
+  }
+
+  /** Lets the event loop turn until every announced call has been served and answered. */
+  async serveCalls(): Promise<void> {
+    while (this.hasCalls) await this.#turn();
+  }
+
+  /** The interface with every call counted. */
+  counted<Api extends ControlInterface<Api>>(api: Api): Api {
+    const counted: Record<string, (...args: never[]) => Promise<unknown>> = {};
+    for (const [name, method] of Object.entries(api) as [string, (...args: never[]) => unknown][]) {
+      counted[name] = async (...args) => {
+        try {
+          return await method(...args);
+        } finally {
+          this.#served++;
+        }
+      };
+    }
+    return counted as unknown as Api;
+  }
+}
+
+/** The caller's side: announces every call before it is made. */
+export function announced<Api extends ControlInterface<Api>>(remote: Supervised<Api>, block: ControlBlock): Supervised<Api> {
+  return new Proxy({} as Supervised<Api>, {
+    get: (_, name) => (...args: never[]) => {
+      const result = (remote as unknown as Record<string | symbol, (...args: never[]) => Promise<unknown>>)[name]?.(...args);
+      block.announceCall();
+      return result;
+    },
+  });
+}

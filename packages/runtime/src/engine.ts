@@ -1,0 +1,27 @@
+import type { Board } from '@vmm/chipset';
+import type { VirtualClock } from '@vmm/clock';
+import type { MachineMemory } from '@vmm/memory';
+import type { RegisterDump } from './machine-events.ts';
+import type { MachineConfig } from './options.ts';
+import type { RunnableVcpu } from './run-loop.ts';
+
+/** One vCPU and what makes it boot: the seam between the machine and the engine that runs its guest. */
+export interface Engine extends RunnableVcpu {
+  /** Puts the image into memory and the vCPU at its entry; again after a reset. Answers the entry in words. Throws `VmmError`. */
+  boot(): string;
+  /** RFLAGS.IF. */
+  readonly interruptsEnabled: boolean;
+  /** Index of the attention word in the Int32Array over machine memory. */
+  readonly attentionWord: number;
+  dump(): RegisterDump;
+  counters(): Readonly<Record<string, number>>;
+}
+
+export interface EngineParts {
+  readonly config: MachineConfig;
+  readonly memory: MachineMemory;
+  readonly board: Board;
+  readonly clock: VirtualClock;
+}
+
+export type EngineFactory = (parts: EngineParts) => Engine;

@@ -1,0 +1,30 @@
+import { adoptWorker } from '@vmm/bus/browser';
+import { VmmError } from '@vmm/spec';
+import type { PageWorker } from '@vmm/bus/browser';
+import { Machine } from './machine.ts';
+import type { MachineHost } from './machine.ts';
+import { resolveOptions } from './options.ts';
+import type { MachineOptions } from './options.ts';
+import { CPU_MODEL_NAMES } from './cpu-models.ts';
+
+declare const Worker: new (url: URL, options: { readonly type: 'module'; readonly name?: string }) => PageWorker;
+declare const navigator: { readonly hardwareConcurrency?: number };
+declare const crossOriginIsolated: boolean;
+
+/** Bundlers look for exactly this shape: `new Worker(new URL('…', import.meta.url), { type: 'module' })`. */
+const host: MachineHost = {
+  spawnVcpu: (name) => adoptWorker(new Worker(new URL('./vcpu.worker.browser.ts', import.meta.url), { type: 'module' }), { name }),
+  spawnConsole: (name) => adoptWorker(new Worker(new URL('./console.worker.browser.ts', import.meta.url), { type: 'module' }), { name }),
+};
+
+/** A machine that has not started yet. Throws `VmmError` when an option is wrong or the page is not cross-origin isolated. */
+export function createMachine(options: MachineOptions): Machine {
+  if (!crossOriginIsolated) {
+    throw new VmmError('PLATFORM_UNSUPPORTED', 'Cannot share memory between workers in this page', {
+      hint: 'Serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.',
+    });
+  }
+  return new Machine(resolveOptions(options, navigator.hardwareConcurrency ?? 1, CPU_MODEL_NAMES), host);
+}
+
+export * from './public.ts';

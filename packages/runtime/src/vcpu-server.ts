@@ -1,0 +1,245 @@
+import { AccessClient, ByteSink, ByteSource, IrqMessages, RingConsumer, RingProducer, unknownMessage } from '@vmm/bus';
+import { toWire } from '@vmm/bus/control';
+import { createBoard } from '@vmm/chipset';
+import type { Board, BoardOptions, RemoteDevice } from '@vmm/chipset';
+import { CountedTime, HostTime, VirtualClock } from '@vmm/clock';
+import { MachineMemory } from '@vmm/memory';
+import { invariant } from '@vmm/spec';
+import { CallGate } from './call-gate.ts';
+import { ControlBlock } from './control-block.ts';
+import { CountedLoopTime } from './counted-loop-time.ts';
+import type { Engine, EngineFactory } from './engine.ts';
+import type { MachineExit, MachineState } from './machine-events.ts';
+import { HostLoopTime, RunLoop } from './run-loop.ts';
+import type { LoopEnd, LoopTime } from './run-loop.ts';
+import type { RemoteDeviceRings, VcpuConfig, VcpuControl, VcpuEvent, VcpuReady } from './vcpu-control.ts';
+
+export interface WorkerParts {
+  readonly serveControl: (api: object) => void;
+  readonly turn: () => Promise<void>;
+}
+
+type Report = (event: VcpuEvent) => void;
+type GuestExit = Exclude<MachineExit, { reason: 'error' }>;
+
+/** Room for firmware below 4 GiB. */
+const ROM_BYTES = 0x10_0000;
+
+/** A vCPU worker: memory, board, vCPU and run loop of one machine. */
+class VcpuServer {
+  readonly #config: VcpuConfig;
+  readonly #report: Report;
+  readonly #block: ControlBlock;
+  readonly #memory: MachineMemory;
+  readonly #board: Board;
+  readonly #engine: Engine;
+  readonly #clock: VirtualClock;
+  readonly #time: LoopTime;
+  readonly #loop: RunLoop;
+  readonly #serialOut: ByteSink;
+  readonly #serialIn: ByteSource;
+  readonly #debugOut: ByteSink;
+  readonly #irqs: RingConsumer | undefined;
+  #exit: GuestExit | undefined;
+  #pendingReset: string | undefined;
+
+  constructor(config: VcpuConfig, report: Report, gate: CallGate, block: ControlBlock, createEngine: EngineFactory) {
+    this.#config = config;
+    this.#report = report;
+    this.#block = block;
+    this.#serialOut = new ByteSink(new RingProducer(config.serial.output));
+    this.#serialIn = new ByteSource(new RingConsumer(config.serial.input));
+    this.#debugOut = new ByteSink(new RingProducer(config.debugOutput));
+    this.#irqs = config.remote === undefined ? undefined : new RingConsumer(config.remote.irqs);
+
+    const { clock, time } = this.#makeTime(config);
+    this.#clock = clock;
+    this.#time = time;
+    this.#board = createBoard({
+      memoryBytes: config.memoryBytes,
+      clock,
+      wallClockMs: () => config.clock.kind === 'host' ? Date.now() : COUNTED_EPOCH_MS + clock.now() / 1e6,
+      onAttention: () => { this.#block.ring(); },
+      serial: { transmit: (byte) => { this.#put(this.#serialOut, byte); } },
+      debugConsole: { transmit: (byte) => { this.#put(this.#debugOut, byte); } },
+      onPowerOff: () => { this.#requestExit({ reason: 'poweroff' }); },
+      onReset: (cause) => { this.#guestReset(cause); },
+      onDebugExit: (code) => { this.#requestExit({ reason: 'debug-exit', code }); },
+      remote: remoteDevices(config, this.#isCancelled),
+    });
+    this.#memory = new MachineMemory({ ramBytes: config.memoryBytes, vcpus: 1, romBytes: ROM_BYTES, mmio: this.#board.mmio });
+    this.#engine = createEngine({ config, memory: this.#memory, board: this.#board, clock });
+    this.#loop = new RunLoop({
+      vcpu: this.#engine, clock, time, block, gate,
+      poll: () => { this.#poll(); },
+      flush: () => { this.#flush(); },
+      interruptsEnabled: () => this.#engine.interruptsEnabled,
+      onDeadHalt: () => { report({ kind: 'halted', dump: this.#engine.dump() }); },
+    });
+    this.#block.attachAttention(this.#memory.buffer, this.#engine.attentionWord);
+  }
+
+  get ready(): VcpuReady {
+    return { memory: this.#memory.buffer, attentionWord: this.#engine.attentionWord };
+  }
+
+  /** Loads the image. Throws before anything runs when it cannot be booted. */
+  boot(): string {
+    return this.#engine.boot();
+  }
+
+  async run(entry: string, turn: () => Promise<void>): Promise<void> {
+    try {
+      await turn(); // lets the answer to `start` leave
+      this.#report({ kind: 'started', entry });
+      let end = await this.#loop.run();
+      while (this.#restarts(end)) end = await this.#loop.run();
+      this.#report({ kind: 'exit', exit: this.#exit ?? { reason: 'stopped' } });
+    } catch (error) {
+      this.#report({ kind: 'failed', error: toWire(error) });
+    }
+  }
+
+  pause(): void { this.#loop.pause(); }
+  resume(): void { this.#loop.resume(); }
+
+  /** The reset button. */
+  reset(): void {
+    this.#resetMachine('reset button');
+  }
+
+  state(): Omit<MachineState, 'status'> {
+    return {
+      ...this.#engine.dump(), instructions: this.#engine.instructions, virtualTimeNs: this.#clock.now(), counters: this.#engine.counters(),
+    };
+  }
+
+  /** Whether the loop goes on after it ended: a guest's reset, or a triple fault that is to reset. */
+  #restarts(end: LoopEnd): boolean {
+    if (end === 'shutdown') {
+      const dump = this.#engine.dump();
+      this.#report({ kind: 'shutdown', dump });
+      if (this.#config.onTripleFault === 'stop') this.#exit = { reason: 'triple-fault', dump };
+      else this.#resetMachine('triple fault');
+      return this.#exit === undefined;
+    }
+    if (end === 'requested' && this.#exit === undefined && this.#pendingReset !== undefined) {
+      this.#resetMachine(this.#pendingReset);
+      return true;
+    }
+    return false;
+  }
+
+  #guestReset(cause: string): void {
+    if (this.#config.onReset === 'stop') this.#exit = { reason: 'reset' };
+    else this.#pendingReset = cause;
+    this.#loop.requestEnd();
+    this.#block.ring();
+  }
+
+  #resetMachine(cause: string): void {
+    this.#pendingReset = undefined;
+    this.#board.reset();
+    this.#report({ kind: 'reset', cause });
+    this.#engine.boot();
+  }
+
+  #requestExit(exit: GuestExit): void {
+    this.#exit ??= exit;
+    if (exit.reason === 'poweroff') this.#report({ kind: 'poweroff' });
+    this.#loop.requestEnd();
+    this.#block.ring();
+  }
+
+  readonly #isCancelled = (): boolean => this.#block.isStopRequested;
+
+  /** A reader that does not keep up holds the guest, as flow control would; a stop does not wait for it. */
+  #put(sink: ByteSink, byte: number): void {
+    if (sink.put(byte)) return;
+    sink.flushBlocking(this.#isCancelled);
+    sink.put(byte);
+  }
+
+  #flush(): void {
+    for (const sink of [this.#serialOut, this.#debugOut]) if (!sink.flush()) sink.flushBlocking(this.#isCancelled);
+  }
+
+  #poll(): void {
+    if (this.#config.placement.serial === 'vcpu') this.#serialIn.feed(this.#receive);
+    if (this.#irqs !== undefined) this.#pollIrqs(this.#irqs);
+  }
+
+  readonly #receive = (bytes: Uint8Array): number => this.#board.serial.receive(bytes);
+
+  #pollIrqs(ring: RingConsumer): void {
+    while (ring.next()) {
+      if (ring.id !== IrqMessages.setLine.id) unknownMessage('irq', ring);
+      const word = ring.at >> 2;
+      this.#board.setIrq(ring.words[word] ?? 0, ring.words[word + 1] === 1);
+    }
+    ring.release();
+  }
+
+  #makeTime({ clock: config }: VcpuConfig): { clock: VirtualClock; time: LoopTime } {
+    const hostNowMs = (): number => performance.now();
+    if (config.kind === 'host') {
+      const host = new HostTime({ hostNowMs, scale: config.scale });
+      return { clock: new VirtualClock(host.now), time: new HostLoopTime(host, hostNowMs) };
+    }
+    const time = new CountedLoopTime(new CountedTime(1e9 / config.instructionsPerSecond), () => this.#engine?.instructions ?? 0);
+    return { clock: new VirtualClock(time.now), time };
+  }
+}
+
+/** A counted run always begins on the same day. */
+const COUNTED_EPOCH_MS = Date.UTC(2026, 0, 1);
+
+function remoteDevices(config: VcpuConfig, isCancelled: () => boolean): NonNullable<BoardOptions['remote']> {
+  const { remote, placement } = config;
+  if (remote === undefined) return {};
+  const client = connectRemote(remote, isCancelled);
+  return {
+    ...(placement.serial === 'worker' ? { serial: client } : {}),
+    ...(placement.debugConsole === 'worker' ? { debugConsole: client } : {}),
+  };
+}
+
+function connectRemote(rings: RemoteDeviceRings, isCancelled: () => boolean): RemoteDevice {
+  const requests = new RingProducer(rings.requests, { dataBell: new ControlBlock(rings.control) });
+  return new AccessClient(requests, new RingConsumer(rings.replies), { name: rings.workerName, isCancelled });
+}
+
+/** Serves one vCPU from this worker. */
+export function serveVcpu(parts: WorkerParts, createEngine: EngineFactory): void {
+  const gate = new CallGate(parts.turn);
+  let server: VcpuServer | undefined;
+  let entry = '';
+  const made = (): VcpuServer => {
+    invariant(server !== undefined, 'a vCPU is configured before it is used');
+    return server;
+  };
+  const configure = (config: VcpuConfig, report: Report): VcpuReady => {
+    const block = new ControlBlock(config.control);
+    gate.attach(block);
+    const timed = <T>(phase: string, work: () => T): T => {
+      const startMs = performance.now();
+      const result = work();
+      report({ kind: 'progress', phase, ms: performance.now() - startMs });
+      return result;
+    };
+    server = timed('make the machine', () => new VcpuServer(config, report, gate, block, createEngine));
+    entry = timed('load the kernel', () => made().boot());
+    return server.ready;
+  };
+  const api: VcpuControl = {
+    configure,
+    ...gate.counted({
+      start: () => { void made().run(entry, parts.turn); },
+      pause: () => { made().pause(); },
+      resume: () => { made().resume(); },
+      reset: () => { made().reset(); },
+      state: () => made().state(),
+    }),
+  };
+  parts.serveControl(api);
+}

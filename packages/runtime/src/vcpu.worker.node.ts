@@ -1,0 +1,5 @@
+import { serveControl, turn } from '@vmm/bus/node';
+import { createCpuEngine } from './cpu-engine.ts';
+import { serveVcpu } from './vcpu-server.ts';
+
+serveVcpu({ serveControl, turn }, createCpuEngine);
