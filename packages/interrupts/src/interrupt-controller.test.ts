@@ -16,19 +16,19 @@ function board(vcpus = 1) {
   for (const apic of controller.localApics) apic.mmioWrite(0xfee000f0, 4, 0x1ff);
   return {
     clock, controller, ioApic, pic, cpu,
-    entry(pin: number, low: number, destination = 0): void {
+    entry: (pin: number, low: number, destination = 0): void => {
       ioApic.mmioWrite(IOAPIC, 4, 0x11 + 2 * pin);
       ioApic.mmioWrite(IOAPIC + 0x10, 4, (destination << 24) >>> 0);
       ioApic.mmioWrite(IOAPIC, 4, 0x10 + 2 * pin);
       ioApic.mmioWrite(IOAPIC + 0x10, 4, low);
     },
-    low(pin: number): number {
+    low: (pin: number): number => {
       ioApic.mmioWrite(IOAPIC, 4, 0x10 + 2 * pin);
       return ioApic.mmioRead(IOAPIC + 0x10, 4);
     },
     take: (): number => (cpu.pending() ? cpu.acknowledge() : -1),
     eoi: (): void => cpu.mmioWrite(0xfee000b0, 4, 0),
-    initPic(): void {
+    initPic: (): void => {
       for (const [port, value] of [[0x20, 0x11], [0x21, 0x30], [0x21, 4], [0x21, 1], [0xa0, 0x11], [0xa1, 0x38], [0xa1, 2], [0xa1, 1]] as const) {
         pic.pioWrite(port, 1, value);
       }
