@@ -1,8 +1,9 @@
 import type { ModuleBuilder } from '@vmm/wasm';
 import { defineIntegerHelpers } from './integer-helpers.ts';
 import type { HelperFunctions } from './integer-helpers.ts';
+import { defineVectorHelpers } from './sse-helpers.ts';
 
 /** Every module function that builders call through `Machine.helper`. Call once per module, before defining handlers. */
 export function defineHelpers(module: ModuleBuilder, stateBase: number): HelperFunctions {
-  return { ...defineIntegerHelpers(module, stateBase) };
+  return { ...defineIntegerHelpers(module, stateBase), ...defineVectorHelpers(module, stateBase) };
 }

@@ -1,11 +1,12 @@
 /** Conversions among integers, single and double. Out of range and NaN give the "integer indefinite" 80000000H. SDM vol 1 §4.8.3.5, vol 2 */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
+import { MODE } from '@vmm/softfloat';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import { checkMmx, checkSse, enterMmx, isMmx, readLowVector, readMmx, readVector, writeMmx } from './sse-access.ts';
 import { DOUBLE, precisionOf, SINGLE } from './sse-float.ts';
-import { afterSoftFloat, isUnusual } from './sse-mxcsr.ts';
+import { afterSoftFloat, isUnusual, softMode } from './sse-mxcsr.ts';
 import * as v from './sse-wasm.ts';
 
 type Build = (m: Machine) => void;
@@ -25,6 +26,8 @@ function orSoft(m: Machine, native: Expr, exceptional: Expr | undefined, soft: (
 
 // --- scalar ---
 
+const integerMode = (m: Machine, truncate: boolean): Expr => (truncate ? w.or(softMode(m), w.i32(MODE.truncate)) : softMode(m));
+
 /** Bound float to a signed integer of `size` bytes. */
 export function floatToInteger(m: Machine, format: 'ss' | 'sd', value: Expr, size: number, truncate: boolean): Expr {
   const single = format === 'ss', wide = size === 8;
@@ -33,7 +36,7 @@ export function floatToInteger(m: Machine, format: 'ss' | 'sd', value: Expr, siz
   const convert = single ? (wide ? v.truncI64F32 : v.truncI32F32) : wide ? v.truncI64F64 : v.truncI32F64;
   // trunc_sat gives the indefinite value for what is too low; NaN and what is too high are chosen here
   const native = w.select(w.flt(rounded, limit), convert(rounded), wide ? w.i64(0, 0x8000_0000) : w.i32(0x8000_0000));
-  return orSoft(m, native, undefined, () => m.helper(`${single ? 'f32' : 'f64'}_to_i${size * 8}`, precisionOf(format).bits(value), w.i32(truncate ? 1 : 0)));
+  return orSoft(m, native, undefined, () => m.helper(`${single ? 'f32' : 'f64'}_to_i${size * 8}`, precisionOf(format).bits(value), integerMode(m, truncate)));
 }
 
 function toInteger(format: 'ss' | 'sd', truncate: boolean): InstructionEntry {
@@ -44,12 +47,12 @@ function toInteger(format: 'ss' | 'sd', truncate: boolean): InstructionEntry {
 }
 
 export function integerToFloat(m: Machine, format: 'ss' | 'sd', value: Expr): Expr {
-  const wide = value.type === 'i64', bits = wide ? 'i64' : 'i32';
+  const wide = value.type === 'i64', long = wide ? value : w.extendS(value);
   if (format === 'sd') {
     if (!wide) return v.f64FromI32(value);
-    return orSoft(m, v.f64FromI64(value), undefined, () => v.f64FromBits(m.helper(`${bits}_to_f64`, value)));
+    return orSoft(m, v.f64FromI64(value), undefined, () => v.f64FromBits(m.helper('i64_to_f64', long, softMode(m))));
   }
-  return orSoft(m, wide ? v.f32FromI64(value) : v.f32FromI32(value), undefined, () => v.f32FromBits(m.helper(`${bits}_to_f32`, value)));
+  return orSoft(m, wide ? v.f32FromI64(value) : v.f32FromI32(value), undefined, () => v.f32FromBits(m.helper('i64_to_f32', long, softMode(m))));
 }
 
 function fromInteger(format: 'ss' | 'sd'): InstructionEntry {
@@ -61,10 +64,10 @@ function fromInteger(format: 'ss' | 'sd'): InstructionEntry {
 }
 
 export function widen(m: Machine, value: Expr): Expr {
-  return orSoft(m, v.promote(value), w.ne(value, value), () => v.f64FromBits(m.helper('f32_to_f64', v.bitsOfF32(value))));
+  return orSoft(m, v.promote(value), w.ne(value, value), () => v.f64FromBits(m.helper('f32_to_f64', v.bitsOfF32(value), softMode(m))));
 }
 export function narrow(m: Machine, value: Expr): Expr {
-  return orSoft(m, v.demote(value), w.ne(value, value), () => v.f32FromBits(m.helper('f64_to_f32', v.bitsOfF64(value))));
+  return orSoft(m, v.demote(value), w.ne(value, value), () => v.f32FromBits(m.helper('f64_to_f32', v.bitsOfF64(value), softMode(m))));
 }
 
 // --- packed (on bound vectors) ---
@@ -82,7 +85,7 @@ export function packedToInt32(m: Machine, format: 'ps' | 'pd', value: Expr, trun
   // the two 64-bit masks of the double form become 32-bit ones; lanes 2 and 3 hold no result and stay 0
   const mask = single ? inRange : v.shuffleLanes(4, inRange, v.bytes(0xff), [0, 2, 4, 4]);
   const native = v.bitselect(single ? v.truncSatF32(rounded) : v.truncSatF64(rounded), v.dwords(0x8000_0000), mask);
-  return orSoft(m, native, undefined, () => m.helper(`${format}_to_dq`, value, w.i32(truncate ? 1 : 0)));
+  return orSoft(m, native, undefined, () => m.helper(`${format}_to_dq`, value, integerMode(m, truncate)));
 }
 export function packedFromInt32(m: Machine, value: Expr): Expr {
   return orSoft(m, v.convertI32F32(value), undefined, () => m.helper('dq_to_ps', value));

@@ -7,7 +7,7 @@ import type { Expr } from '@vmm/wasm';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import { checkSse, readF32, readF64, readVector } from './sse-access.ts';
-import { afterSoftFloat, isUnusual } from './sse-mxcsr.ts';
+import { afterSoftFloat, isUnusual, softMode } from './sse-mxcsr.ts';
 import * as v from './sse-wasm.ts';
 
 type Operation = (a: Expr, b: Expr) => Expr;
@@ -43,7 +43,8 @@ export function scalarArithmetic(m: Machine, name: string, format: Format, a: Ex
   const p = precisionOf(format), result = m.local(p.type), r = m.fn.get(result);
   m.fn.set(result, arithmetic(name).scalar(a, b));
   m.when(w.or(isUnusual(m), w.ne(r, r)), () => {
-    m.fn.set(result, p.fromBits(m.helper(`${p.soft}_${name}`, p.bits(a), p.bits(b))));
+    const operands = name === 'sqrt' ? [p.bits(b)] : [p.bits(a), p.bits(b)];
+    m.fn.set(result, p.fromBits(m.helper(`${p.soft}_${name}`, ...operands, softMode(m))));
     afterSoftFloat(m);
   });
   return r;

@@ -7,7 +7,6 @@ import { simdFault } from './sse-access.ts';
 
 /** Control bits (DAZ, masks, rounding, FTZ) and their power-on value: all masked, to nearest. */
 export const MXCSR_CONTROL = 0xffc0, MXCSR_DEFAULT = 0x1f80;
-export const MXCSR_FLAGS = 0x3f;
 
 /** Where helpers collect the exception flags of one instruction: in the last vector of the scratch area, behind all operands. */
 export const raisedFlagsOffset = STATE.scratch + 7 * 32;
@@ -17,14 +16,10 @@ export function isUnusual(m: Machine): Expr {
   return w.ne(w.and(w.load('i32', 32, w.i32(0), m.stateAddress('mxcsr')), w.i32(MXCSR_CONTROL)), w.i32(MXCSR_DEFAULT));
 }
 
+/** The soft-float `mode` argument for MXCSR as it stands. */
+export function softMode(m: Machine): Expr { return m.helper('sse_mode'); }
+
 /** Moves raised flags into MXCSR; faults if one is unmasked. Destination registers have not been written at this point. */
 export function afterSoftFloat(m: Machine): void {
-  const at = m.stateBase + raisedFlagsOffset;
-  const raised = m.let(w.load('i32', 32, w.i32(0), at));
-  m.when(raised, () => {
-    m.fn.store(32, w.i32(0), at, w.i32(0));
-    const mxcsr = m.let(w.or(m.state32('mxcsr'), w.and(raised, w.i32(MXCSR_FLAGS))));
-    m.setState32('mxcsr', mxcsr);
-    m.when(w.and(w.and(raised, w.i32(MXCSR_FLAGS)), w.xor(w.shrU(mxcsr, w.i32(7)), w.i32(-1))), () => { simdFault(m); });
-  });
+  m.when(m.helper('sse_finish'), () => { simdFault(m); });
 }

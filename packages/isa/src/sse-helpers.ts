@@ -1,0 +1,145 @@
+/** Module functions behind the vector builders: exact arithmetic under any MXCSR, lane by lane, and approximations. */
+import * as w from '@vmm/wasm';
+import type { Expr, FunctionBuilder, FunctionRef, ModuleBuilder, ValueType } from '@vmm/wasm';
+import { defineSoftFloat, FLAG, MODE, ORDER } from '@vmm/softfloat';
+import { STATE } from '@vmm/state';
+import { predicateOutcomes } from './sse-compare.ts';
+import { raisedFlagsOffset } from './sse-mxcsr.ts';
+import * as v from './sse-wasm.ts';
+
+type Functions = Record<string, FunctionRef>;
+
+/** Predicates that signal on quiet NaNs, as bits by number. SDM vol 2, CMPPD table 3-1 */
+const SIGNALLING_PREDICATES = 0x9999_6666 | 0;
+const UNDERFLOW_MASK = 0x800;
+
+function need(functions: Functions, name: string): FunctionRef {
+  const ref = functions[name];
+  if (ref === undefined) throw new Error(`no helper "${name}"`);
+  return ref;
+}
+
+/** Soft-float operations, then `ps_…`, `pd_…` (v128 operands, mode from MXCSR), `sse_mode`, `sse_finish`, `ps_rcp`, `ps_rsqrt`. */
+export function defineVectorHelpers(module: ModuleBuilder, stateBase: number): Functions {
+  const functions: Functions = { ...defineSoftFloat(module, { flagsAddress: stateBase + raisedFlagsOffset }) };
+  functions['sse_mode'] = defineMode(module, stateBase);
+  functions['sse_finish'] = defineFinish(module, stateBase);
+  for (const width of ['f32', 'f64'] as const) {
+    for (const less of [true, false]) functions[`${width}_${less ? 'min' : 'max'}`] = defineExtreme(module, functions, width, less);
+    const packed = width === 'f32' ? 'ps' : 'pd';
+    for (const name of ['add', 'sub', 'mul', 'div', 'min', 'max']) {
+      functions[`${packed}_${name}`] = definePacked(module, functions, width, (_lane, a, b, mode) => need(functions, `${width}_${name}`).call(a, b, mode));
+    }
+    functions[`${packed}_sqrt`] = definePacked(module, functions, width, (_lane, _a, b, mode) => need(functions, `${width}_sqrt`).call(b, mode));
+    functions[`${packed}_addsub`] = definePacked(module, functions, width, (lane, a, b, mode) => need(functions, `${width}_${lane % 2 === 0 ? 'sub' : 'add'}`).call(a, b, mode));
+    functions[`${packed}_cmp`] = defineCompareMask(module, functions, width);
+  }
+  defineConversions(module, functions);
+  functions['ps_rcp'] = defineApproximation(module, (x) => w.div(w.f32(1), x));
+  functions['ps_rsqrt'] = defineApproximation(module, (x) => w.div(w.f32(1), w.sqrt(x)));
+  return functions;
+}
+
+/** MXCSR as a soft-float mode. */
+function defineMode(module: ModuleBuilder, stateBase: number): FunctionRef {
+  return module.define([], ['i32'], (fn) => {
+    const mxcsr = fn.let(w.load('i32', 32, w.i32(0), stateBase + STATE.mxcsr));
+    const rounding = w.and(w.shrU(mxcsr, w.i32(13)), w.i32(MODE.roundingMask)), daz = w.and(w.shrU(mxcsr, w.i32(4)), w.i32(MODE.denormalsAreZero));
+    // flush to zero works only while underflow is masked
+    const flush = w.and(w.and(w.shrU(mxcsr, w.i32(12)), w.shrU(mxcsr, w.i32(8))), w.i32(MODE.flushToZero));
+    fn.return(w.or(w.or(rounding, daz), flush));
+  });
+}
+
+/** Moves the raised flags to MXCSR; the result is non-zero if one of them is unmasked. */
+function defineFinish(module: ModuleBuilder, stateBase: number): FunctionRef {
+  return module.define([], ['i32'], (fn) => {
+    const at = stateBase + raisedFlagsOffset, flags = fn.local('i32'), f = fn.get(flags);
+    fn.set(flags, w.load('i32', 32, w.i32(0), at));
+    fn.if(w.eqz(f), () => { fn.return(w.i32(0)); });
+    fn.store(32, w.i32(0), at, w.i32(0));
+    const mxcsr = fn.let(w.load('i32', 32, w.i32(0), stateBase + STATE.mxcsr)), unmasked = w.xor(w.shrU(mxcsr, w.i32(7)), w.i32(-1));
+    fn.if(w.and(w.ne(w.and(f, w.i32(FLAG.tiny)), w.i32(0)), w.eqz(w.and(mxcsr, w.i32(UNDERFLOW_MASK)))), () => { fn.set(flags, w.or(f, w.i32(FLAG.underflow))); });
+    // unmasked exceptions found before computing leave no others behind
+    const before = w.i32(FLAG.invalid | FLAG.denormal | FLAG.zeroDivide);
+    fn.if(w.and(w.and(f, before), unmasked), () => { fn.set(flags, w.and(f, before)); });
+    fn.set(flags, w.and(f, w.i32(0x3f)));
+    fn.store(32, w.i32(0), stateBase + STATE.mxcsr, w.or(mxcsr, f));
+    fn.return(w.and(f, unmasked));
+  });
+}
+
+/** MIN and MAX: the second operand unless the first is strictly less (greater). */
+function defineExtreme(module: ModuleBuilder, functions: Functions, width: 'f32' | 'f64', less: boolean): FunctionRef {
+  const type: ValueType = width === 'f32' ? 'i32' : 'i64';
+  return module.define([type, type, 'i32'], [type], (fn) => {
+    const order = need(functions, `${width}_compare`).call(fn.param(0), fn.param(1), w.i32(0), fn.param(2));
+    const chosen = fn.let(w.select(w.eq(order, w.i32(less ? ORDER.less : ORDER.greater)), fn.param(0), fn.param(1)));
+    const one = (value: number): Expr => (type === 'i64' ? w.i64(value) : w.i32(value));
+    const exponent = type === 'i64' ? w.i64(0, 0x7ff0_0000) : w.i32(0x7f80_0000), sign = type === 'i64' ? w.i64(0, 0x8000_0000) : w.i32(0x8000_0000);
+    const denormal = w.and(w.eq(w.and(chosen, exponent), one(0)), w.ne(w.and(fn.param(2), w.i32(MODE.denormalsAreZero)), w.i32(0)));
+    fn.return(w.select(denormal, w.and(chosen, sign), chosen));
+  });
+}
+
+type LaneOperation = (lane: number, a: Expr, b: Expr, mode: Expr) => Expr;
+
+/** (a, b) → v128, by a soft operation on each lane. */
+function definePacked(module: ModuleBuilder, functions: Functions, width: 'f32' | 'f64', operation: LaneOperation): FunctionRef {
+  return module.define(['v128', 'v128'], ['v128'], (fn) => {
+    const mode = fn.let(need(functions, 'sse_mode').call());
+    fn.return(eachLane(fn, width, (lane) => operation(lane, laneOf(width, fn.param(0), lane), laneOf(width, fn.param(1), lane), mode)));
+  });
+}
+const laneOf = (width: 'f32' | 'f64', a: Expr, lane: number): Expr => (width === 'f32' ? v.lane32(a, lane) : v.lane64(a, lane));
+function eachLane(fn: FunctionBuilder, width: 'f32' | 'f64', value: (lane: number) => Expr): Expr {
+  const result = fn.local('v128');
+  fn.set(result, v.zero());
+  for (let lane = 0; lane < (width === 'f32' ? 4 : 2); lane++) fn.set(result, (width === 'f32' ? v.withLane32 : v.withLane64)(fn.get(result), lane, value(lane)));
+  return fn.get(result);
+}
+
+/** (a, b, predicate 0..31) → masks, with the comparison's exceptions. */
+function defineCompareMask(module: ModuleBuilder, functions: Functions, width: 'f32' | 'f64'): FunctionRef {
+  return module.define(['v128', 'v128', 'i32'], ['v128'], (fn) => {
+    const imm = fn.param(2), mode = fn.let(need(functions, 'sse_mode').call()), outcome = fn.let(predicateOutcomes(imm));
+    const quiet = fn.let(w.xor(w.and(w.shrU(w.i32(SIGNALLING_PREDICATES), imm), w.i32(1)), w.i32(1)));
+    fn.return(eachLane(fn, width, (lane) => {
+      const order = need(functions, `${width}_compare`).call(laneOf(width, fn.param(0), lane), laneOf(width, fn.param(1), lane), quiet, mode);
+      const mask = w.sub(w.i32(0), w.and(w.shrU(outcome, order), w.i32(1)));
+      return width === 'f32' ? mask : w.extendS(mask);
+    }));
+  });
+}
+
+function defineConversions(module: ModuleBuilder, functions: Functions): void {
+  const define = (name: string, parameters: readonly ValueType[], write: (fn: FunctionBuilder, mode: Expr) => Expr): void => {
+    functions[name] = module.define(parameters, ['v128'], (fn) => { fn.return(write(fn, fn.let(need(functions, 'sse_mode').call()))); });
+  };
+  define('ps_to_pd', ['v128'], (fn, mode) => eachLane(fn, 'f64', (lane) => need(functions, 'f32_to_f64').call(v.lane32(fn.param(0), lane), mode)));
+  define('pd_to_ps', ['v128'], (fn, mode) => {
+    const two = eachLane(fn, 'f64', (lane) => w.extendU(need(functions, 'f64_to_f32').call(v.lane64(fn.param(0), lane), mode)));
+    return v.shuffleLanes(4, two, v.zero(), [0, 2, 4, 4]);
+  });
+  define('dq_to_ps', ['v128'], (fn, mode) => eachLane(fn, 'f32', (lane) => need(functions, 'i64_to_f32').call(w.extendS(v.lane32(fn.param(0), lane)), mode)));
+  functions['ps_to_dq'] = module.define(['v128', 'i32'], ['v128'], (fn) => {
+    fn.return(eachLane(fn, 'f32', (lane) => need(functions, 'f32_to_i32').call(v.lane32(fn.param(0), lane), fn.param(1))));
+  });
+  functions['pd_to_dq'] = module.define(['v128', 'i32'], ['v128'], (fn) => {
+    const two = eachLane(fn, 'f64', (lane) => w.extendU(need(functions, 'f64_to_i32').call(v.lane64(fn.param(0), lane), fn.param(1))));
+    fn.return(v.shuffleLanes(4, two, v.zero(), [0, 2, 4, 4]));
+  });
+}
+
+/** RCPPS, RSQRTPS: denormal operands and results count as zero, NaNs are quieted, MXCSR is neither read nor written. */
+function defineApproximation(module: ModuleBuilder, compute: (x: Expr) => Expr): FunctionRef {
+  const one = module.define(['i32'], ['i32'], (fn) => {
+    const bits = fn.param(0), magnitude = fn.let(w.and(bits, w.i32(0x7fff_ffff)));
+    fn.if(w.gtU(magnitude, w.i32(0x7f80_0000)), () => { fn.return(w.or(bits, w.i32(0x0040_0000))); });
+    const x = fn.let(v.f32FromBits(w.select(w.ltU(magnitude, w.i32(0x0080_0000)), w.and(bits, w.i32(0x8000_0000)), bits)));
+    const result = fn.let(v.bitsOfF32(compute(x))), size = fn.let(w.and(result, w.i32(0x7fff_ffff)));
+    fn.if(w.gtU(size, w.i32(0x7f80_0000)), () => { fn.return(w.i32(0xffc0_0000)); });
+    fn.return(w.select(w.ltU(size, w.i32(0x0080_0000)), w.and(result, w.i32(0x8000_0000)), result));
+  });
+  return module.define(['v128'], ['v128'], (fn) => { fn.return(eachLane(fn, 'f32', (lane) => one.call(v.lane32(fn.param(0), lane)))); });
+}

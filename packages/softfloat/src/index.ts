@@ -1,0 +1,6 @@
+export { FLAG, MODE } from './flags.ts';
+export { FORMATS } from './format.ts';
+export type { Format } from './format.ts';
+export { ORDER } from './convert.ts';
+export { defineSoftFloat } from './soft-float.ts';
+export type { SoftFloatOptions } from './soft-float.ts';

@@ -1,0 +1,39 @@
+import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
+import { defineAdd, defineDivide, defineFusedMultiplyAdd, defineMultiply, defineSquareRoot } from './arithmetic.ts';
+import { defineCompare, defineConvert, defineFromInteger, defineRoundToIntegral, defineToInteger } from './convert.ts';
+import { FORMATS } from './format.ts';
+import { makeTarget } from './target.ts';
+
+export interface SoftFloatOptions {
+  /** Address of an i32 in the module's memory into which every operation ors its exception flags (`FLAG`). */
+  readonly flagsAddress: number;
+}
+
+/**
+ * Defines all operations in a module that has a memory. Bits of f32 and f16 are i32, of f64 i64; an x80 is the i32 address of 10 bytes (results
+ * go to an address given first, which may be an operand's). The last argument is `mode` (`MODE`). Names: `f64_add`, `x80_div`, `f32_to_f64`, `f64_to_i32`,
+ * `i64_to_x80`, `x80_compare` (a, b, quiet, mode), `f64_fma` (a, b, c, negateProduct, negateAddend, mode), `x80_round`.
+ */
+export function defineSoftFloat(module: ModuleBuilder, options: SoftFloatOptions): Readonly<Record<string, FunctionRef>> {
+  const functions: Record<string, FunctionRef> = {}, { flagsAddress } = options;
+  const targets = Object.values(FORMATS).map((format) => makeTarget(module, format, flagsAddress));
+  for (const target of targets) {
+    const { name } = target.format;
+    for (const from of Object.values(FORMATS)) {
+      if (from.name !== name) functions[`${from.name}_to_${name}`] = defineConvert(module, from, target);
+    }
+    if (name === 'f16') continue;
+    functions[`${name}_add`] = defineAdd(module, target, false);
+    functions[`${name}_sub`] = defineAdd(module, target, true);
+    functions[`${name}_mul`] = defineMultiply(module, target);
+    functions[`${name}_div`] = defineDivide(module, target);
+    functions[`${name}_sqrt`] = defineSquareRoot(module, target);
+    functions[`${name}_round`] = defineRoundToIntegral(module, target);
+    functions[`${name}_compare`] = defineCompare(module, target.format, flagsAddress);
+    functions[`${name}_nan`] = target.nanRef;
+    functions[`i64_to_${name}`] = defineFromInteger(module, target);
+    for (const bits of [16, 32, 64] as const) functions[`${name}_to_i${bits}`] = defineToInteger(module, target.format, bits, flagsAddress);
+    if (name !== 'x80') functions[`${name}_fma`] = defineFusedMultiplyAdd(module, target);
+  }
+  return functions;
+}
