@@ -142,7 +142,7 @@ export const SYSTEM_CALLOUTS = {
 export type SystemCalloutName = keyof typeof SYSTEM_CALLOUTS;
 
 /** Every callout generated code may make: those nobody performs raise #UD, as on a CPU without the instruction. */
-export const CALLOUTS = {
-  ...Object.fromEntries(CALLOUT_NAMES.map((name) => [name, SYSTEM_CALLOUTS.undefined_opcode])),
+export const CALLOUTS: Readonly<Record<CalloutName, Callout>> = {
+  ...Object.fromEntries(CALLOUT_NAMES.map((name): [CalloutName, Callout] => [name, (cpu) => cpu.undefinedOpcode()])) as Record<CalloutName, Callout>,
   ...SYSTEM_CALLOUTS,
-} as Readonly<Record<CalloutName, Callout>>;
+};

@@ -1,0 +1,16 @@
+export { applyBootState, REGISTER_NAMES, resetCpu, SEGMENT_NAMES } from './boot-state.ts';
+export type { BootSegment, BootState, RegisterName, SegmentName } from './boot-state.ts';
+export { CALLOUTS, SYSTEM_CALLOUTS } from './callouts.ts';
+export type { Callout, SystemCalloutName } from './callouts.ts';
+export { Cpu } from './cpu.ts';
+export type { CpuOptions } from './cpu.ts';
+export { FEATURES, IMPLEMENTED_FEATURES } from './cpuid-features.ts';
+export type { FeatureName } from './cpuid-features.ts';
+export { readFlags, writeFlags } from './flags.ts';
+export { CPU_MODELS } from './models.ts';
+export type { CacheLevel, CpuModel, CpuModelName } from './models.ts';
+export type { ApicPort, CpuClock, CpuMmu, IoPorts, RandomWord } from './ports.ts';
+export { DONE, FAULT, REDISPATCH } from './status.ts';
+export type { Delivery, Status } from './status.ts';
+export { PENDING, Vcpu } from './vcpu.ts';
+export type { InterruptPort, MmuContext, RunResult, VcpuOptions } from './vcpu.ts';
