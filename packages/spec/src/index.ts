@@ -1,3 +1,4 @@
+export * from './acpi-hardware.ts';
 export * from './addresses.ts';
 export * from './apic.ts';
 export * from './control-registers.ts';
