@@ -39,7 +39,7 @@ export class GuestMemory {
     this.#memory.u8.fill(value, host, host + length);
   }
 
-  read8(gpa: number): number { return this.#memory.u8[this.#host(gpa, 1, 'read')]!; }
+  read8(gpa: number): number { return this.#memory.data.getUint8(this.#host(gpa, 1, 'read')); }
   read16(gpa: number): number { return this.#memory.data.getUint16(this.#host(gpa, 2, 'read'), true); }
   read32(gpa: number): number { return this.#memory.data.getUint32(this.#host(gpa, 4, 'read'), true); }
   read64(gpa: number): bigint { return this.#memory.data.getBigUint64(this.#host(gpa, 8, 'read'), true); }

@@ -4,7 +4,7 @@ const PCIDS = 4096;
 
 /**
  * Hands out address-space tags, so that a new address space (or a flush of everything) costs one number instead of a wipe of the table. When the
- * numbers run out the table is wiped once and they start again.
+ * numbers run out the table is wiped once and they start again. @hot
  */
 export class AddressSpaces {
   /** The tag in force, already shifted into bits 2..11. */

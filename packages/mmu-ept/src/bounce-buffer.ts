@@ -10,7 +10,7 @@ export interface StoreHooks {
 
 /**
  * Where an access that is not one piece of RAM is put together: at most two pieces, each memory (host address) or a device (guest-physical address).
- * Reads are gathered at once; writes wait for `commit`.
+ * Reads are gathered at once; writes wait for `commit`. @hot
  */
 export class BounceBuffer {
   readonly address: number;
