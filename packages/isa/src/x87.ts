@@ -1,0 +1,5 @@
+/** All x87 instructions. */
+import type { InstructionTable } from './entry.ts';
+import { X87_STATE } from './x87-state.ts';
+
+export const X87: InstructionTable = { ...X87_STATE };
