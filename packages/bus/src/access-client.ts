@@ -4,7 +4,7 @@ import { RingState, ringCorrupt } from './ring-layout.ts';
 import type { RingConsumer } from './ring-consumer.ts';
 import type { RingProducer } from './ring-producer.ts';
 
-const { portRead, portWrite, mmioRead, mmioWrite, reset } = AccessMessages;
+const { portRead, portWrite, mmioRead, mmioWrite, reset, fence } = AccessMessages;
 const WAIT_MS = 50;
 
 export interface AccessClientOptions {
@@ -68,6 +68,12 @@ export class AccessClient {
   /** Resets the devices at the other end and waits until they are. */
   reset(): void {
     this.#begin(reset.id, reset.sizeBytes);
+    this.#ask();
+  }
+
+  /** Waits until everything before has had its effect outside the machine. */
+  fence(): void {
+    this.#begin(fence.id, fence.sizeBytes);
     this.#ask();
   }
 

@@ -10,9 +10,11 @@ export interface AccessHandler {
   readMmio(gpa: number, size: number): number;
   writeMmio(gpa: number, size: number, value: number): void;
   reset(): void;
+  /** Publishes whatever is held back. */
+  flush(): void;
 }
 
-const { portRead, portWrite, mmioRead, mmioWrite, reset } = AccessMessages;
+const { portRead, portWrite, mmioRead, mmioWrite, reset, fence } = AccessMessages;
 
 /** The device worker's end of plane `access`. @hot */
 export class AccessServer {
@@ -50,6 +52,9 @@ export class AccessServer {
         return this.#handler.writeMmio(data.getFloat64(at + mmioWrite.offsets.gpa, true), words[(at + mmioWrite.offsets.size) >> 2]!, words[(at + mmioWrite.offsets.value) >> 2]! >>> 0);
       case reset.id:
         this.#handler.reset();
+        return this.#answer(0);
+      case fence.id:
+        this.#handler.flush();
         return this.#answer(0);
       default:
         return unknownMessage('access', this.#requests);

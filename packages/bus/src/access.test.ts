@@ -16,6 +16,7 @@ function loop(): { client: AccessClient; log: string[]; rings: SharedArrayBuffer
     readMmio: (gpa, size) => { log.push(`read ${gpa} ${size}`); return 7; },
     writeMmio: (gpa, size, value) => { log.push(`write ${gpa} ${size} ${value}`); },
     reset: () => { log.push('reset'); },
+    flush: () => { log.push('flush'); },
   };
   const server = new AccessServer(new RingConsumer(rings[0]), new RingProducer(rings[1]), handler);
   const client = new AccessClient(new RingProducer(rings[0]), new RingConsumer(rings[1]), {
@@ -31,7 +32,8 @@ describe('access plane', () => {
     client.writeMmio(0x10_0000_0000, 4, 0xdead_beef);
     expect([client.readPort(0x3fd, 4), client.readMmio(0xfee0_0020, 4)]).toEqual([0xffff_fff0, 7]);
     client.reset();
-    expect(log).toEqual(['out 1016 1 65', `write ${0x10_0000_0000} 4 ${0xdead_beef}`, 'in 1021 4', `read ${0xfee0_0020} 4`, 'reset']);
+    client.fence();
+    expect(log).toEqual(['out 1016 1 65', `write ${0x10_0000_0000} 4 ${0xdead_beef}`, 'in 1021 4', `read ${0xfee0_0020} 4`, 'reset', 'flush']);
   });
 
   it('posts any number of writes', () => {

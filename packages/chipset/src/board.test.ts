@@ -11,7 +11,7 @@ function powered(options: Partial<BoardOptions> = {}): { board: Board; clock: Fa
   const sent: number[] = [];
   const board = createBoard({
     memoryBytes: 16 << 20, clock, onAttention, serial: { transmit: (byte) => { sent.push(byte); } },
-    onPowerOff: vi.fn(), onReset: vi.fn(), wallClockMs: () => 0, ...options,
+    onPowerOff: vi.fn(), onReset: vi.fn(), startUnixMs: 0, ...options,
   });
   return { board, clock, onAttention, sent };
 }

@@ -1,9 +1,11 @@
 import type { Clock } from '@vmm/clock';
 import { MmioBus, PortBus } from '@vmm/device-kit';
 import type { Device, IrqLine } from '@vmm/device-kit';
-import { Pit } from '@vmm/devices-timer';
+import { AcpiPm, ResetControl } from '@vmm/devices-acpi';
+import { cmosBytes, Pit, Rtc } from '@vmm/devices-timer';
 import { InterruptController } from '@vmm/interrupts';
 import type { LocalApic } from '@vmm/interrupts';
+import { ACPI_PM } from '@vmm/spec';
 import { DeviceProxy } from './remote-device.ts';
 import type { RemoteDevice } from './remote-device.ts';
 import { COM1_IRQ, PLACEABLE_DEVICES } from './serial-devices.ts';
@@ -29,8 +31,8 @@ export interface BoardOptions {
   readonly onReset: (cause: string) => void;
   /** The guest wrote to the debug-exit port. Default: ignored. */
   readonly onDebugExit?: (code: number) => void;
-  /** Milliseconds since 1970, for the real-time clock. */
-  readonly wallClockMs: () => number;
+  /** The real-time clock at virtual time 0, in milliseconds since 1970. */
+  readonly startUnixMs: number;
   /** A20 gate changed. */
   readonly onA20?: (open: boolean) => void;
   /** Devices that run in another worker. */
@@ -56,7 +58,7 @@ export interface Board {
 
 const PAGE_BYTES = 0x1000;
 const DEFAULT_LAPIC_HZ = 25_000_000;
-const ISA_IRQ = { timer: 0 } as const;
+const ISA_IRQ = { timer: 0, rtc: 8 } as const;
 
 /** Board `pc`: the chips of an i440FX-style PC. Needs no worker: every placement is up to `remote`. */
 export function createBoard(options: BoardOptions): Board {
@@ -82,6 +84,11 @@ export function createBoard(options: BoardOptions): Board {
 
   const gsi = (irq: number): IrqLine => interrupts.gsi(irq);
   attach(new Pit({ clock: options.clock, irq: gsi(ISA_IRQ.timer) }));
+  attach(new Rtc({
+    clock: options.clock, irq: gsi(ISA_IRQ.rtc), startUnixMs: options.startUnixMs, cmos: cmosBytes({ lowMemoryBytes: options.memoryBytes }),
+  }));
+  attach(new AcpiPm({ clock: options.clock, sci: gsi(ACPI_PM.SCI), onPowerOff: options.onPowerOff }));
+  attach(new ResetControl({ onReset: () => { options.onReset('port 0xCF9'); } }));
   const uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq: gsi(COM1_IRQ), output: options.serial });
   attach(options.remote?.serial === undefined ? uart : new DeviceProxy(uart, options.remote.serial));
 

@@ -28,7 +28,7 @@ function behindRings(): Placed {
   const [requests, replies] = [createRing(4096), createRing(256)];
   const devices: SerialDevices = new SerialDevices({
     clock, placed: (device) => device === 'serial', serial: { transmit: (byte) => { sent.push(byte); } }, debugConsole: { transmit: () => {} },
-    setIrq: (irq, level) => { board.setIrq(irq, level); },
+    setIrq: (irq, level) => { board.setIrq(irq, level); }, flush: () => {},
   });
   const server = new AccessServer(new RingConsumer(requests), new RingProducer(replies), devices);
   const client = new AccessClient(new RingProducer(requests), new RingConsumer(replies), { name: 'console', isCancelled: () => { server.serve(); return false; } });
@@ -39,7 +39,7 @@ function behindRings(): Placed {
 function boardOf(clock: FakeClock, sent: number[], remote: { serial?: AccessClient }): Board {
   return createBoard({
     memoryBytes: 16 << 20, clock, onAttention: () => {}, serial: { transmit: (byte) => { sent.push(byte); } },
-    onPowerOff: () => {}, onReset: () => {}, wallClockMs: () => 0, remote,
+    onPowerOff: () => {}, onReset: () => {}, startUnixMs: 0, remote,
   });
 }
 

@@ -1,7 +1,7 @@
+import type { AccessHandler } from '@vmm/bus';
 import { MmioBus, PortBus } from '@vmm/device-kit';
 import type { AccessSize, Clock, Device, IrqLine } from '@vmm/device-kit';
 import { Uart16550 } from '@vmm/devices-serial';
-import type { RemoteDevice } from './remote-device.ts';
 
 /** Devices that may run beside the vCPU or in a worker of their own. */
 export type PlaceableDevice = 'serial' | 'debugConsole';
@@ -21,6 +21,8 @@ export interface SerialDevicesOptions {
   readonly serial: ByteOutput;
   readonly debugConsole: ByteOutput;
   readonly setIrq: (irq: number, level: boolean) => void;
+  /** Publishes what `serial` and `debugConsole` hold back. */
+  readonly flush: () => void;
 }
 
 /** One maker a placeable device: the same object on the board and in the console worker. */
@@ -30,13 +32,15 @@ export const PLACEABLE_DEVICES = {
 } as const;
 
 /** The device side of placement `worker`: answers the access ring for the devices that were placed here. */
-export class SerialDevices implements RemoteDevice {
+export class SerialDevices implements AccessHandler {
   readonly #ports = new PortBus();
   readonly #mmio = new MmioBus();
   readonly #devices: Device[] = [];
   readonly #uart: Uart16550 | undefined;
+  readonly flush: () => void;
 
   constructor(options: SerialDevicesOptions) {
+    this.flush = options.flush;
     if (options.placed('serial')) {
       const irq = { set: (level: boolean) => { options.setIrq(COM1_IRQ, level); } };
       this.#uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq, output: options.serial });

@@ -34,7 +34,7 @@ class ConsoleServer {
     this.#serialIn = new ByteSource(new RingConsumer(config.serial.input));
     this.#debugOut = new ByteSink(new RingProducer(config.debugOutput));
     const vcpu = new ControlBlock(config.vcpuControl);
-    vcpu.attachAttention(config.vcpu.memory, config.vcpu.attentionWord);
+    vcpu.attachAttention(config.vcpu.memory, config.vcpu.attention);
     this.#irqs = new RingProducer(config.irqs, { dataBell: vcpu });
     this.#devices = new SerialDevices({
       clock: this.#clock,
@@ -42,6 +42,7 @@ class ConsoleServer {
       serial: { transmit: (byte) => { this.#put(this.#serialOut, byte); } },
       debugConsole: { transmit: (byte) => { this.#put(this.#debugOut, byte); } },
       setIrq: (gsi, level) => { this.#setIrq(gsi, level); },
+      flush: () => { this.#flush(); },
     });
     this.#access = new AccessServer(new RingConsumer(config.requests), new RingProducer(config.replies), this.#devices);
   }

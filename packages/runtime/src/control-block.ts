@@ -1,9 +1,8 @@
 import { Bell } from '@vmm/bus';
+import type { Attention } from './engine.ts';
 
 const WAKE = 0, FLAGS = 1, ANNOUNCED = 2, WORDS = 4;
 const FLAG_STOP = 1;
-/** The bit of a vCPU's attention word that means "look at the control block and the rings". */
-export const ATTENTION_BIT = 1 << 30;
 
 /**
  * The words that a worker looks at between two pieces of work, because its event loop does not turn while it works or sleeps.
@@ -22,8 +21,8 @@ export class ControlBlock {
   }
 
   /** Tells this end where the vCPU's attention word is, once the vCPU exists. */
-  attachAttention(memory: SharedArrayBuffer, wordIndex: number): void {
-    this.#attention = new Bell(new Int32Array(memory), wordIndex, ATTENTION_BIT);
+  attachAttention(memory: SharedArrayBuffer, attention: Attention): void {
+    this.#attention = new Bell(new Int32Array(memory), attention.wordIndex, attention.bit);
     this.#attention.ring();
   }
 

@@ -1,6 +1,84 @@
-import { VmmError } from '@vmm/spec';
-import type { EngineFactory } from './engine.ts';
+import { CPU_MODELS, PENDING, readFlags, Vcpu } from '@vmm/cpu';
+import type { CpuModel, CpuModelName } from '@vmm/cpu';
+import { EptMmu } from '@vmm/mmu-ept';
+import { bootMachine } from './boot-image.ts';
+import { TSC_HZ } from './machine-clock.ts';
+import type { Engine, EngineFactory, EngineParts } from './engine.ts';
+import type { RegisterDump } from './machine-events.ts';
+import type { RunResult } from './run-loop.ts';
 
-export const createCpuEngine: EngineFactory = () => {
-  throw new VmmError('PLATFORM_UNSUPPORTED', 'Cannot run a guest: this build has no CPU', { hint: 'Use a build that has @vmm/cpu.' });
-};
+const RFLAGS_IF = 0x200;
+
+/** Engine `bare`: the virtual CPU with nothing between it and the guest. */
+export const createCpuEngine: EngineFactory = (parts) => new CpuEngine(parts);
+
+class CpuEngine implements Engine {
+  readonly #vcpu: Vcpu;
+  readonly #parts: EngineParts;
+  readonly #model: CpuModel;
+
+  constructor(parts: EngineParts) {
+    const { config, memory, board, clock } = parts;
+    this.#parts = parts;
+    this.#model = CPU_MODELS[config.cpu as CpuModelName];
+    this.#vcpu = new Vcpu({
+      memory, model: this.#model, ports: board.ports as Vcpu['cpu']['ports'], interrupts: board.cpu, apic: board.cpu,
+      clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())) },
+      createMmu: (context) => new EptMmu(context),
+    });
+  }
+
+  get attention(): { readonly wordIndex: number; readonly bit: number } {
+    return { wordIndex: this.#vcpu.pendingIndex, bit: PENDING.stop };
+  }
+
+  get instructions(): number {
+    return this.#vcpu.instructions;
+  }
+
+  get interruptsEnabled(): boolean {
+    return (readFlags(this.#vcpu.state) & RFLAGS_IF) !== 0;
+  }
+
+  /** An interrupt may wait: look at the next block, without leaving `run`. */
+  noteInterrupt(): void {
+    this.#vcpu.requestAttention();
+  }
+
+  boot(): string {
+    const { state, entry } = bootMachine({ ...this.#parts, model: this.#model });
+    this.#vcpu.reset();
+    this.#vcpu.boot(state);
+    return entry;
+  }
+
+  run(maxInstructions: number): RunResult {
+    return this.#vcpu.run(maxInstructions);
+  }
+
+  dump(): RegisterDump {
+    const dump = this.#vcpu.registers();
+    const registers: Record<string, string> = { rip: hex(dump.rip), rflags: hex(dump.rflags), cpl: String(dump.cpl) };
+    for (const [name, value] of [...Object.entries(dump.general), ...Object.entries(dump.control)]) registers[name] = hex(value);
+    for (const [name, { selector, base, limit }] of Object.entries(dump.segments)) registers[name] = `${hex(selector)} ${hex(base)}+${hex(limit)}`;
+    return { registers, mode: modeOf(dump), recent: this.#vcpu.recent() };
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return this.#vcpu.counters();
+  }
+}
+
+function hex(value: bigint | number): string {
+  return `0x${value.toString(16)}`;
+}
+
+const CR0_PE = 1n, EFER_LMA = 0x400n, RFLAGS_VM = 0x2_0000, CS_LONG = 0x2000;
+
+function modeOf(dump: ReturnType<Vcpu['registers']>): string {
+  const { control, rflags, segments } = dump;
+  if (((control['cr0'] ?? 0n) & CR0_PE) === 0n) return 'real';
+  if ((rflags & RFLAGS_VM) !== 0) return 'virtual-8086';
+  if (((control['efer'] ?? 0n) & EFER_LMA) === 0n) return 'protected';
+  return ((segments['cs']?.attributes ?? 0) & CS_LONG) === 0 ? 'compatibility' : 'long';
+}

@@ -5,14 +5,21 @@ import type { RegisterDump } from './machine-events.ts';
 import type { MachineConfig } from './options.ts';
 import type { RunnableVcpu } from './run-loop.ts';
 
+export interface Attention {
+  readonly wordIndex: number;
+  readonly bit: number;
+}
+
 /** One vCPU and what makes it boot: the seam between the machine and the engine that runs its guest. */
 export interface Engine extends RunnableVcpu {
   /** Puts the image into memory and the vCPU at its entry; again after a reset. Answers the entry in words. Throws `VmmError`. */
   boot(): string;
   /** RFLAGS.IF. */
   readonly interruptsEnabled: boolean;
-  /** Index of the attention word in the Int32Array over machine memory. */
-  readonly attentionWord: number;
+  /** The word in the Int32Array over machine memory, and its bit, that make `run` return: other threads set it. */
+  readonly attention: Attention;
+  /** An interrupt may wait now: look before the next block. */
+  noteInterrupt(): void;
   dump(): RegisterDump;
   counters(): Readonly<Record<string, number>>;
 }

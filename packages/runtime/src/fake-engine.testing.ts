@@ -1,11 +1,11 @@
-import { PORT, VmmError } from '@vmm/spec';
+import { ACPI_PM, PORT, VmmError } from '@vmm/spec';
 import type { Engine, EngineFactory } from './engine.ts';
 import type { RunResult } from './run-loop.ts';
 
 const LINE_STATUS = PORT.COM1 + 5, DATA_READY = 1;
 
 /**
- * An engine whose "kernel" is a list of words: `print:TEXT`, `spin`, `idle` (HLT with interrupts on), `halt` (interrupts off), `triple`,
+ * An engine whose "kernel" is a list of words: `print:TEXT`, `spin`, `idle` (HLT with interrupts on), `halt` (interrupts off), `triple`, `triple-once`,
  * `poweroff`, `reset-once`, `crash`, `echo` (sends back what is typed until `q`), `timer` (waits for 5 PIT interrupts), `invalid`.
  */
 export const createFakeEngine: EngineFactory = ({ config, memory, board }) => new FakeEngine(config.boot, memory, board);
@@ -15,7 +15,7 @@ type Parts = Parameters<EngineFactory>[0];
 class FakeEngine implements Engine {
   instructions = 0;
   interruptsEnabled = true;
-  readonly attentionWord = 0x400;
+  readonly attention = { wordIndex: 0x400, bit: 2 };
   readonly #kernel: string;
   readonly #memory: Parts['memory'];
   readonly #board: Parts['board'];
@@ -28,6 +28,8 @@ class FakeEngine implements Engine {
     this.#memory = memory;
     this.#board = board;
   }
+
+  noteInterrupt(): void { /* every run looks */ }
 
   boot(): string {
     this.#words = this.#kernel.split(' ');
@@ -45,7 +47,8 @@ class FakeEngine implements Engine {
       case 'idle': this.interruptsEnabled = true; return 'halt';
       case 'halt': this.interruptsEnabled = false; return 'halt';
       case 'triple': return 'shutdown';
-      case 'poweroff': this.#board.ports.write(POWER_OFF_PORT, 1, 0); return this.#next();
+      case 'triple-once': return this.#boots === 1 ? 'shutdown' : this.#next();
+      case 'poweroff': this.#board.ports.write(ACPI_PM.BASE + ACPI_PM.PM1_CONTROL, 2, POWER_OFF); return this.#next();
       case 'reset-once': if (this.#boots === 1) this.#board.ports.write(PORT.RESET_CONTROL, 1, 6); return this.#next();
       case 'crash': throw new Error('the engine is on fire');
       case 'exit': process.exit(9);
@@ -73,7 +76,7 @@ class FakeEngine implements Engine {
   #spin(maxInstructions: number): RunResult {
     for (let i = 0; i < maxInstructions; i += 1000) {
       this.instructions += 1000;
-      if (Atomics.load(this.#memory.i32, this.attentionWord) !== 0) return 'stopped';
+      if (Atomics.exchange(this.#memory.i32, this.attention.wordIndex, 0) !== 0) return 'stopped';
     }
     return 'slice';
   }
@@ -88,13 +91,13 @@ class FakeEngine implements Engine {
   }
 
   #timer(): RunResult {
-    const { ports, interrupts } = this.#board;
+    const { ports, cpu } = this.#board;
     if (this.#ticks === 0) {
       for (const [port, value] of TIMER_SETUP) ports.write(port, 1, value);
       this.#ticks = 1;
     }
-    while (interrupts.pending()) {
-      interrupts.acknowledge();
+    while (cpu.pending()) {
+      cpu.acknowledge();
       ports.write(PORT.PIC_MASTER_COMMAND, 1, 0x20);
       this.#print(`tick${this.#ticks++}\n`);
     }
@@ -106,8 +109,8 @@ class FakeEngine implements Engine {
   }
 }
 
-/** Debug-exit stands for power-off until a guest has ACPI. */
-const POWER_OFF_PORT = PORT.DEBUG_EXIT;
+/** SLP_TYP and SLP_EN. ACPI 6.5 §4.8.3.2.1 */
+const POWER_OFF = ACPI_PM.S5_SLEEP_TYPE << 10 | 1 << 13;
 
 /** PICs at vectors 0x20 and 0x28, IRQ 0 unmasked; PIT channel 0 every 10 ms. */
 const TIMER_SETUP: readonly (readonly [number, number])[] = [

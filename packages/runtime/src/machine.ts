@@ -125,7 +125,7 @@ export class Machine {
       ...config, index: 0, control: this.#block.buffer, serial: this.serial.rings, debugOutput: this.#debug.rings.output, remote,
     }, proxy((event: VcpuEvent) => { this.#onEvent(event); }));
     const vcpu = this.#vcpu = announced(control, this.#block);
-    this.#block.attachAttention(ready.memory, ready.attentionWord);
+    this.#block.attachAttention(ready.memory, ready.attention);
     this.serial.attach(config.placement.serial === 'worker' ? this.#consoleBlock : this.#block);
     if (remote !== undefined) {
       const consoleWorker = this.#adopt(this.#host.spawnConsole(consoleName));

@@ -67,6 +67,7 @@ export class RunLoop {
   /** From a control call. */
   pause(): void {
     this.#isPaused = true;
+    this.#parts.time.pause();
   }
 
   resume(): void {
@@ -86,10 +87,10 @@ export class RunLoop {
     time.resume();
     for (;;) {
       block.takeRings();
+      if (gate.hasCalls) await gate.serveCalls();
       if (block.isStopRequested) this.#end ??= 'stopped';
       if (this.#end !== undefined) break;
-      if (gate.hasCalls) await gate.serveCalls();
-      else if (this.#isPaused) await this.#untilResumed();
+      if (this.#isPaused) await this.#untilResumed();
       else this.#step();
     }
     time.pause();

@@ -1,4 +1,5 @@
 import type { WireError } from '@vmm/bus/control';
+import type { Attention } from './engine.ts';
 import type { MachineExit, MachineState, RegisterDump } from './machine-events.ts';
 import type { MachineConfig } from './options.ts';
 
@@ -41,7 +42,7 @@ export type VcpuEvent =
 /** Where machine memory is, for other workers and for attention. */
 export interface VcpuReady {
   readonly memory: SharedArrayBuffer;
-  readonly attentionWord: number;
+  readonly attention: Attention;
 }
 
 /** Control interface of a vCPU worker. Every call is announced in the control block once the loop runs. */

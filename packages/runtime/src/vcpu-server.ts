@@ -2,16 +2,17 @@ import { AccessClient, ByteSink, ByteSource, IrqMessages, RingConsumer, RingProd
 import { toWire } from '@vmm/bus/control';
 import { createBoard } from '@vmm/chipset';
 import type { Board, BoardOptions, RemoteDevice } from '@vmm/chipset';
-import { CountedTime, HostTime, VirtualClock } from '@vmm/clock';
+import type { VirtualClock } from '@vmm/clock';
 import { MachineMemory } from '@vmm/memory';
 import { invariant } from '@vmm/spec';
 import { CallGate } from './call-gate.ts';
 import { ControlBlock } from './control-block.ts';
-import { CountedLoopTime } from './counted-loop-time.ts';
 import type { Engine, EngineFactory } from './engine.ts';
 import type { MachineExit, MachineState } from './machine-events.ts';
-import { HostLoopTime, RunLoop } from './run-loop.ts';
-import type { LoopEnd, LoopTime } from './run-loop.ts';
+import { createMachineClock, CRYSTAL_HZ, TSC_HZ } from './machine-clock.ts';
+import { RunLoop } from './run-loop.ts';
+import type { LoopEnd } from './run-loop.ts';
+import type { Placement } from './options.ts';
 import type { RemoteDeviceRings, VcpuConfig, VcpuControl, VcpuEvent, VcpuReady } from './vcpu-control.ts';
 
 export interface WorkerParts {
@@ -34,12 +35,12 @@ class VcpuServer {
   readonly #board: Board;
   readonly #engine: Engine;
   readonly #clock: VirtualClock;
-  readonly #time: LoopTime;
   readonly #loop: RunLoop;
   readonly #serialOut: ByteSink;
   readonly #serialIn: ByteSource;
   readonly #debugOut: ByteSink;
   readonly #irqs: RingConsumer | undefined;
+  readonly #remote: AccessClient | undefined;
   #exit: GuestExit | undefined;
   #pendingReset: string | undefined;
 
@@ -52,35 +53,40 @@ class VcpuServer {
     this.#debugOut = new ByteSink(new RingProducer(config.debugOutput));
     this.#irqs = config.remote === undefined ? undefined : new RingConsumer(config.remote.irqs);
 
-    const { clock, time } = this.#makeTime(config);
+    this.#remote = config.remote === undefined ? undefined : connectRemote(config.remote, this.#isCancelled);
+    const { clock, loopTime, startUnixMs } = createMachineClock(config.clock, {
+      instructions: () => this.#engine?.instructions ?? 0,
+      onEarlierDeadline: () => { block.ring(); },
+    });
     this.#clock = clock;
-    this.#time = time;
     this.#board = createBoard({
       memoryBytes: config.memoryBytes,
       clock,
-      wallClockMs: () => config.clock.kind === 'host' ? Date.now() : COUNTED_EPOCH_MS + clock.now() / 1e6,
-      onAttention: () => { this.#block.ring(); },
+      lapicHz: CRYSTAL_HZ,
+      tscToNs: (tsc) => tsc / TSC_HZ * 1e9,
+      startUnixMs,
+      onAttention: () => { this.#engine?.noteInterrupt(); },
       serial: { transmit: (byte) => { this.#put(this.#serialOut, byte); } },
       debugConsole: { transmit: (byte) => { this.#put(this.#debugOut, byte); } },
       onPowerOff: () => { this.#requestExit({ reason: 'poweroff' }); },
       onReset: (cause) => { this.#guestReset(cause); },
       onDebugExit: (code) => { this.#requestExit({ reason: 'debug-exit', code }); },
-      remote: remoteDevices(config, this.#isCancelled),
+      remote: this.#remote === undefined ? {} : placedRemotely(config.placement, this.#remote),
     });
     this.#memory = new MachineMemory({ ramBytes: config.memoryBytes, vcpus: 1, romBytes: ROM_BYTES, mmio: this.#board.mmio });
     this.#engine = createEngine({ config, memory: this.#memory, board: this.#board, clock });
     this.#loop = new RunLoop({
-      vcpu: this.#engine, clock, time, block, gate,
+      vcpu: this.#engine, clock, time: loopTime, block, gate,
       poll: () => { this.#poll(); },
       flush: () => { this.#flush(); },
       interruptsEnabled: () => this.#engine.interruptsEnabled,
       onDeadHalt: () => { report({ kind: 'halted', dump: this.#engine.dump() }); },
     });
-    this.#block.attachAttention(this.#memory.buffer, this.#engine.attentionWord);
+    this.#block.attachAttention(this.#memory.buffer, this.#engine.attention);
   }
 
   get ready(): VcpuReady {
-    return { memory: this.#memory.buffer, attentionWord: this.#engine.attentionWord };
+    return { memory: this.#memory.buffer, attention: this.#engine.attention };
   }
 
   /** Loads the image. Throws before anything runs when it cannot be booted. */
@@ -94,6 +100,7 @@ class VcpuServer {
       this.#report({ kind: 'started', entry });
       let end = await this.#loop.run();
       while (this.#restarts(end)) end = await this.#loop.run();
+      this.#remote?.fence();
       this.#report({ kind: 'exit', exit: this.#exit ?? { reason: 'stopped' } });
     } catch (error) {
       this.#report({ kind: 'failed', error: toWire(error) });
@@ -179,32 +186,16 @@ class VcpuServer {
     }
     ring.release();
   }
-
-  #makeTime({ clock: config }: VcpuConfig): { clock: VirtualClock; time: LoopTime } {
-    const hostNowMs = (): number => performance.now();
-    if (config.kind === 'host') {
-      const host = new HostTime({ hostNowMs, scale: config.scale });
-      return { clock: new VirtualClock(host.now), time: new HostLoopTime(host, hostNowMs) };
-    }
-    const time = new CountedLoopTime(new CountedTime(1e9 / config.instructionsPerSecond), () => this.#engine?.instructions ?? 0);
-    return { clock: new VirtualClock(time.now), time };
-  }
 }
 
-/** A counted run always begins on the same day. */
-const COUNTED_EPOCH_MS = Date.UTC(2026, 0, 1);
-
-function remoteDevices(config: VcpuConfig, isCancelled: () => boolean): NonNullable<BoardOptions['remote']> {
-  const { remote, placement } = config;
-  if (remote === undefined) return {};
-  const client = connectRemote(remote, isCancelled);
+function placedRemotely(placement: Placement, client: RemoteDevice): NonNullable<BoardOptions['remote']> {
   return {
     ...(placement.serial === 'worker' ? { serial: client } : {}),
     ...(placement.debugConsole === 'worker' ? { debugConsole: client } : {}),
   };
 }
 
-function connectRemote(rings: RemoteDeviceRings, isCancelled: () => boolean): RemoteDevice {
+function connectRemote(rings: RemoteDeviceRings, isCancelled: () => boolean): AccessClient {
   const requests = new RingProducer(rings.requests, { dataBell: new ControlBlock(rings.control) });
   return new AccessClient(requests, new RingConsumer(rings.replies), { name: rings.workerName, isCancelled });
 }

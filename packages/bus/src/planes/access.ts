@@ -11,6 +11,8 @@ export const AccessMessages = plane('access', {
   mmioWrite: message(4, { gpa: 'f64', size: 'u32', value: 'u32' }),
   /** Hard reset of the devices behind the ring; answered by `value`. */
   reset: message(5, {}),
+  /** Answered by `value` when everything before it has had its effect outside the machine: output written, interrupts sent. */
+  fence: message(6, {}),
 });
 
 export const AccessReplies = plane('access replies', {
