@@ -139,7 +139,7 @@ function test(cpu: Cpu, types: number, result: () => number): Status {
 }
 
 export function loadAccessRights(cpu: Cpu): Status {
-  return test(cpu, isLongMode(cpu.state) ? LONG_RIGHTS : HAS_RIGHTS, () => cpu.descriptorHi & 0x00ff_ff00);
+  return test(cpu, isLongMode(cpu.state) ? LONG_RIGHTS : HAS_RIGHTS, () => cpu.descriptorHi & 0x00f0_ff00);
 }
 
 export function loadSegmentLimit(cpu: Cpu): Status {
