@@ -1,6 +1,9 @@
 import { PAGE } from '@vmm/memory';
 import type { MachineMemory } from '@vmm/memory';
 
+/** The largest access. */
+const BOUNCE_BYTES = 64;
+
 /** What the MMU must hear about before bytes change. */
 export interface StoreHooks {
   /** The range lies in one page that holds decoded code. */
@@ -37,6 +40,13 @@ export class BounceBuffer {
     this.#host[piece] = host;
     this.#gpa[piece] = gpa;
     this.#length[piece] = length;
+  }
+
+  /** What a fetch from a device finds: all ones, which is no instruction. Devices never see fetches. */
+  floatHigh(): number {
+    this.#pieces = 0;
+    this.#memory.u8.fill(0xff, this.address, this.address + BOUNCE_BYTES);
+    return this.address;
   }
 
   /** Reads all pieces into the buffer. */

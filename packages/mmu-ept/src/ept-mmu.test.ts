@@ -397,6 +397,16 @@ describe('MMIO', () => {
     guest.load(0x40_0004n, 4);
     expect(guest.mmioLog).toEqual(['r4 1200000004']);
   });
+  it('is no place to run code: fetches find all ones, devices see nothing, marking it is harmless', () => {
+    const guest = withDevice();
+    guest.load(0x40_0010n, 4);
+    expect(guest.load(0x40_0010n, 1, 2)).toEqual([0xff]);
+    const host = guest.access(0x40_0010n, 1, 2);
+    expect([isBounce(host), [...guest.memory.u8.subarray(host, host + 16)]]).toEqual([true, Array.from({ length: 16 }, () => 0xff)]);
+    guest.mmu.protectCode(host);
+    guest.mmu.unprotectCode(host);
+    expect(guest.mmioLog).toEqual(['r4 fee00010']);
+  });
   it('obeys page permissions', () => {
     const guest = withDevice();
     guest.map(0x40_3000n, DEVICE, KERNEL);

@@ -164,11 +164,13 @@ export class EptMmu implements Mmu {
   }
 
   protectCode(hostAddress: number): void {
+    if (hostAddress < this.#memory.ramBase) return;
     this.#memory.setAttribute(hostAddress, ATTRIBUTE.CODE);
     this.#tlb.purgeWrites(hostAddress - hostAddress % PAGE_BYTES);
   }
 
   unprotectCode(hostAddress: number): void {
+    if (hostAddress < this.#memory.ramBase) return;
     this.#memory.clearAttribute(hostAddress, ATTRIBUTE.CODE);
   }
 
@@ -284,6 +286,7 @@ export class EptMmu implements Mmu {
   #accessDevice(at: number, offset: number, size: number, kind: number): number {
     this.counters.mmio++;
     const bounce = this.#bounce;
+    if (kind === 2) return bounce.floatHigh();
     bounce.begin();
     bounce.add(0, gpaOf(this.#full[at + FULL.physLo]!, this.#full[at + FULL.physHi]!) + offset, size);
     if (kind !== 1) bounce.gather();

@@ -36,6 +36,7 @@ export interface Mmu {
   /**
    * Slow path of the TLB probe, at the privilege in `state.tlbTag`. Returns a host address, or 0 when a fault was recorded. An address inside the
    * bounce buffer (MMIO, page crossing, ROM write) holds the data for reads; after storing there call `commit`. `size` is 1..64 bytes.
+   * Fetches from anything but memory find all ones there.
    */
   access(lo: number, hi: number, size: number, kind: AccessKind): number;
   /** Carries out the write assembled in the bounce buffer by the last `access`. 0 done, 1 fault recorded. */
@@ -57,7 +58,10 @@ export interface Mmu {
   /** Protection-key rights of user pages (WRPKRU, XRSTOR). */
   setPkru(value: number): void;
 
-  /** Marks the RAM page of this host address as holding decoded code: until unmarked, every store to it goes through `access`. */
+  /**
+   * Marks the RAM page of this host address as holding decoded code: until unmarked, every store to it goes through `access`.
+   * Addresses in the bounce buffer are ignored.
+   */
   protectCode(hostAddress: number): void;
   unprotectCode(hostAddress: number): void;
 
