@@ -6,3 +6,4 @@ export { CONDITIONS } from './parse-rows.ts';
 export { rows } from './rows.ts';
 export { branchTarget, formatInstruction, type FormatOptions } from './format.ts';
 export { gprName, highByteName, SEGMENT_NAMES } from './register-names.ts';
+export { Imm, parseOperandCode, Source, type OperandCode } from './operand-codes.ts';
