@@ -1,3 +1,4 @@
+/** @hot */
 import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { CR4, EFER, EFLAGS, GPR, IOPL_SHIFT, VECTOR } from './architecture.ts';

@@ -40,9 +40,7 @@ const DECODER_NAMES: Readonly<Record<string, FeatureName>> = { lzcnt: 'abm', clf
 const leafKey = (leaf: number, subleaf: number): number => leaf * 256 + subleaf;
 
 function textRegisters(text: string): number[] {
-  const words = new Array<number>(text.length / 4).fill(0);
-  for (let at = 0; at < text.length; at++) words[at >> 2] = words[at >> 2]! | text.charCodeAt(at) << 8 * (at & 3);
-  return words;
+  return Array.from({ length: text.length / 4 }, (_, word) => [3, 2, 1, 0].reduce((value, byte) => value << 8 | text.charCodeAt(4 * word + byte), 0));
 }
 
 export class CpuidTable {
@@ -125,10 +123,9 @@ export class CpuidTable {
       const { leaf, subleaf, register, bit } = FEATURES[name];
       if (leaf < EXTENDED ? leaf > this.#options.model.maxLeaf : leaf > this.#options.model.maxExtendedLeaf) continue;
       const key = leafKey(leaf, this.#leaves.has(leafKey(leaf, subleaf)) || subleaf > 0 || leaf === 7 ? subleaf : -1);
-      const registers = [...this.#leaves.get(key) ?? ZERO] as [number, number, number, number];
-      const at = ['eax', 'ebx', 'ecx', 'edx'].indexOf(register);
-      registers[at] = registers[at]! | 1 << bit;
-      this.#leaves.set(key, registers);
+      const [eax, ebx, ecx, edx] = this.#leaves.get(key) ?? ZERO;
+      const set = (name: typeof register): number => name === register ? 1 << bit : 0;
+      this.#leaves.set(key, [eax | set('eax'), ebx | set('ebx'), ecx | set('ecx'), edx | set('edx')]);
     }
   }
 

@@ -219,7 +219,7 @@ function deliverLong(cpu: Cpu, vector: number, source: number, hasError: boolean
 
 /** Opens the stack whose pointer lies at `offset` in the 64-bit TSS. */
 export function openLongStack(cpu: Cpu, offset: number, asSystem: boolean, external: number): boolean {
-  const { state, mmu } = cpu;
+  const { state } = cpu;
   if (offset + 7 > state.get('segmentLimit', SEG.TR) >>> 0) return cpu.fail(VECTOR.TS, state.get('selector', SEG.TR) & 0xfffc | external);
   // The pointer is read through the table cursor: it is the same eight bytes at base + offset.
   if (!cpu.readTable64(state.lo('segmentBase', SEG.TR), state.hi('segmentBase', SEG.TR), offset)) return false;

@@ -10,7 +10,8 @@ import type { Delivery } from './status.ts';
 export const BREAKPOINT = { EXECUTE: 0, WRITE: 1, IO: 2, READ_WRITE: 3 } as const;
 
 export function breakpointKind(dr7: number, index: number): number { return dr7 >> 16 + 4 * index & 3; }
-export function breakpointLength(dr7: number, index: number): number { return [1, 2, 8, 4][dr7 >> 18 + 4 * index & 3]!; }
+/** LEN encodes 1, 2, 8 and 4 bytes. */
+export function breakpointLength(dr7: number, index: number): number { return 0x4821 >> 4 * (dr7 >> 18 + 4 * index & 3) & 15; }
 export function isBreakpointEnabled(dr7: number, index: number): boolean { return (dr7 >> 2 * index & 3) !== 0; }
 
 /** Safe to call again if the block did not run after all. False: an instruction breakpoint was met and recorded as #DB fault; the instruction must not run. */

@@ -329,7 +329,7 @@ describe('CPUID', () => {
 
   it('default64 describes a 64-bit CPU with SSE2 and its clock', () => {
     const m = new TestMachine({ apic: apic() });
-    expect(leaf(m, 1)).toEqual([0x1_06ca, 0x1_0800, 1 << 13 | 1 << 24 | 1 << 31 >>> 0, expect.any(Number)].map((v) => typeof v === 'number' ? v >>> 0 : v));
+    expect(leaf(m, 1)).toEqual([0x1_06ca, 0x1_0800, 0x8100_2000, expect.any(Number)]);
     expect(leaf(m, 0x8000_0001)[3]).toBe(1 << 11 | 1 << 20 | 1 << 27 | 1 << 29);
     expect(leaf(m, 0x15)).toEqual([1000, 80_000, 25_000_000, 0]);
     expect(leaf(m, 0x8000_0008)[0]).toBe(48 << 8 | 40);
