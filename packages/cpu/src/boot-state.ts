@@ -1,10 +1,10 @@
 /** Reset and hand-over states. SDM vol 3A §9.1.1, Table 9-1 */
 import type { StateView } from '@vmm/state';
-import { ATTRIBUTE, CR0, DR6, DR7, EFER, EFLAGS, GPR, SEG } from './architecture.ts';
+import { DR6, DR7, MEMORY_TYPE, MISC_ENABLE, MSR, MTRR, PAT_RESET } from '@vmm/spec';
+import { ATTRIBUTE, CR0, EFER, EFLAGS, GPR, SEG } from './architecture.ts';
 import { refreshAll } from './control-registers.ts';
 import type { Cpu } from './cpu.ts';
 import { writeFlags } from './flags.ts';
-import { MSR } from './msr.ts';
 import { setNullSegment } from './segments.ts';
 
 export interface BootSegment {
@@ -39,9 +39,6 @@ export interface BootState {
   readonly idtr: { readonly base: number; readonly limit: number };
 }
 
-const PAT_RESET_LO = 0x0007_0406, PAT_RESET_HI = 0x0007_0406;
-/** Fast strings. */
-const MISC_ENABLE_RESET = 1;
 const FPU_CONTROL_RESET = 0x40, MXCSR_RESET = 0x1f80;
 
 function setSegmentTo(state: StateView, index: number, segment: BootSegment): void {
@@ -66,14 +63,14 @@ export function resetCpu(cpu: Cpu): void {
   for (const field of ['cr2', 'cr3', 'cr4', 'cr8', 'efer', 'gdtrBase', 'idtrBase', 'star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'sysenterCs', 'sysenterEsp',
     'sysenterEip', 'fpuIp', 'fpuDp'] as const) state.setWords(field, 0, 0);
   for (let index = 0; index < 6; index++) state.setWords('dr', 0, 0, index);
-  state.setWords('dr', DR6.FIXED, 0, 6);
-  state.setWords('dr', DR7.FIXED, 0, 7);
+  state.setWords('dr', DR6.RESET, 0, 6);
+  state.setWords('dr', DR7.RESET, 0, 7);
   state.setWords('cr0', CR0.ET | CR0.CD | CR0.NW, 0);
   state.setWords('xcr0', 1, 0);
   state.set('gdtrLimit', 0xffff);
   state.set('idtrLimit', 0xffff);
-  state.setWords('pat', PAT_RESET_LO, PAT_RESET_HI);
-  state.setWords('miscEnable', MISC_ENABLE_RESET, 0);
+  state.setWords('pat', PAT_RESET.low, PAT_RESET.high);
+  state.setWords('miscEnable', MISC_ENABLE.FAST_STRINGS, 0);
   state.set('fpuControl', FPU_CONTROL_RESET);
   for (const field of ['fpuStatus', 'fpuTop', 'fpuTags', 'fpuCs', 'fpuDs', 'fpuOpcode'] as const) state.set(field, 0);
   state.set('mxcsr', MXCSR_RESET);
@@ -88,7 +85,7 @@ export function resetCpu(cpu: Cpu): void {
 }
 
 /** MTRRs as firmware leaves them: on, everything write-back. */
-const MTRR_WRITE_BACK = 0x806;
+const MTRR_WRITE_BACK = MTRR.DEF_ENABLE | MEMORY_TYPE.WB;
 
 /** Puts the CPU into a loader's hand-over state; resets it first. */
 export function applyBootState(cpu: Cpu, boot: BootState): void {

@@ -1,5 +1,6 @@
 /** @hot (MOV CR3, INVLPG) Control and debug registers. SDM vol 3A §2.5, §4.1, vol 3B §17.2 */
-import { ATTRIBUTE, CR0, CR4, DR6, DR7, EFER, EFLAGS, SEG, VECTOR } from './architecture.ts';
+import { DR6, DR7 } from '@vmm/spec';
+import { ATTRIBUTE, CR0, CR4, EFER, EFLAGS, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { isCode64, recomputeMode, refreshSegments, refreshSingleStep } from './mode.ts';
 import { DONE, FAULT } from './status.ts';
@@ -155,8 +156,8 @@ export function writeDebugRegister(cpu: Cpu): Status {
   if (index < 4) state.setWords('dr', lo, hi, index);
   else {
     if (hi !== 0) return cpu.protectionFault();
-    if (index === 6) state.setWords('dr', lo & 0xe00f | DR6.FIXED, 0, 6);
-    else state.setWords('dr', lo & ~0xd800 | DR7.FIXED, 0, 7);
+    if (index === 6) state.setWords('dr', lo & 0xe00f | DR6.RESET, 0, 6);
+    else state.setWords('dr', lo & ~0xd800 | DR7.RESET, 0, 7);
   }
   refreshSingleStep(state);
   return index === 7 ? cpu.advance() : DONE;

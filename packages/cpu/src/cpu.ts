@@ -1,7 +1,7 @@
 /** @hot */
 import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
-import { CR4, EFER, EFLAGS, GPR, IOPL_SHIFT, VECTOR } from './architecture.ts';
+import { CR4, EFER, EFLAGS, GPR, VECTOR } from './architecture.ts';
 import { resetCpu } from './boot-state.ts';
 import { CpuidTable } from './cpuid.ts';
 import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
@@ -154,7 +154,7 @@ export class Cpu {
   // Registers.
 
   get cpl(): number { return this.state.get('cpl'); }
-  get iopl(): number { return this.state.get('eflags') >> IOPL_SHIFT & 3; }
+  get iopl(): number { return this.state.get('eflags') >> EFLAGS.IOPL_SHIFT & 3; }
   get isVm86(): boolean { return (this.state.get('eflags') & EFLAGS.VM) !== 0; }
   get isInterruptible(): boolean { return (this.state.get('eflags') & EFLAGS.IF) !== 0 && this.state.get('inhibit') === 0; }
   gprLo(index: number): number { return this.state.lo('gpr', index); }

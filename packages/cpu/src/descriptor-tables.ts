@@ -81,7 +81,7 @@ export function loadTaskRegister(cpu: Cpu): Status {
   if (!hasDescriptors(cpu.state)) return cpu.undefinedOpcode();
   if (cpu.cpl !== 0 || isNull(selector)) return cpu.protectionFault();
   const isLong = isLongMode(cpu.state);
-  const baseHi = readSystemDescriptor(cpu, selector, (type) => type === SYSTEM_TYPE.TSS32 || !isLong && type === SYSTEM_TYPE.TSS16);
+  const baseHi = readSystemDescriptor(cpu, selector, (type) => type === SYSTEM_TYPE.TSS_AVAILABLE || !isLong && type === SYSTEM_TYPE.TSS16_AVAILABLE);
   if (baseHi === false) return FAULT;
   cpu.descriptorHi |= 0x200;
   if (!cpu.writeTable8(5, cpu.descriptorHi >>> 8 & 0xff)) return FAULT;
@@ -118,10 +118,10 @@ function isVisible(cpu: Cpu, selector: number, attributes: number): boolean {
 
 const bits = (...types: number[]): number => types.reduce((mask, type) => mask | 1 << type, 0);
 /** System types LAR and LSL accept. SDM vol 2A, LAR, Table 3-53; LSL, Table 3-56 */
-const HAS_LIMIT = bits(SYSTEM_TYPE.TSS16, SYSTEM_TYPE.LDT, SYSTEM_TYPE.TSS16_BUSY, SYSTEM_TYPE.TSS32, SYSTEM_TYPE.TSS32_BUSY);
-const HAS_RIGHTS = HAS_LIMIT | bits(SYSTEM_TYPE.CALL_GATE16, SYSTEM_TYPE.TASK_GATE, SYSTEM_TYPE.CALL_GATE32);
-const LONG_LIMIT = bits(SYSTEM_TYPE.LDT, SYSTEM_TYPE.TSS32, SYSTEM_TYPE.TSS32_BUSY);
-const LONG_RIGHTS = LONG_LIMIT | bits(SYSTEM_TYPE.CALL_GATE32);
+const HAS_LIMIT = bits(SYSTEM_TYPE.TSS16_AVAILABLE, SYSTEM_TYPE.LDT, SYSTEM_TYPE.TSS16_BUSY, SYSTEM_TYPE.TSS_AVAILABLE, SYSTEM_TYPE.TSS_BUSY);
+const HAS_RIGHTS = HAS_LIMIT | bits(SYSTEM_TYPE.CALL_GATE16, SYSTEM_TYPE.TASK_GATE, SYSTEM_TYPE.CALL_GATE);
+const LONG_LIMIT = bits(SYSTEM_TYPE.LDT, SYSTEM_TYPE.TSS_AVAILABLE, SYSTEM_TYPE.TSS_BUSY);
+const LONG_RIGHTS = LONG_LIMIT | bits(SYSTEM_TYPE.CALL_GATE);
 
 function isAccepted(attributes: number, types: number): boolean {
   return (attributes & ATTRIBUTE.S) !== 0 || (types >> (attributes & ATTRIBUTE.TYPE) & 1) !== 0;

@@ -280,7 +280,7 @@ describe('IRET', () => {
 
   it('does not let ring 3 change IOPL or IF', () => {
     const m = new TestMachine().protected(3);
-    [0x6000, SELECTOR.code3, EFLAGS.IOPL | EFLAGS.IF | EFLAGS.CF | 2].forEach((value, index) => { m.write32(0x8_0000 + 4 * index, value); });
+    [0x6000, SELECTOR.code3, EFLAGS.IOPL_MASK | EFLAGS.IF | EFLAGS.CF | 2].forEach((value, index) => { m.write32(0x8_0000 + 4 * index, value); });
     expect(m.call('iret')).toBe(1);
     expect(m.flags).toBe(EFLAGS.CF | 2);
   });
@@ -347,7 +347,7 @@ describe('virtual-8086 mode', () => {
     m.write32(4 * 0x21, 0x1111_2222);
     expect(m.call('int_n', [0x21], 2)).toBe(1);
     expect([m.cs, m.rip, m.cpl, m.flags & EFLAGS.VIF]).toEqual([0x1111, 0x2222, 3, 0]);
-    expect([m.read16(0x3_fff8), m.read16(0x3_fffa), m.read16(0x3_fffc)]).toEqual([0x102, 0x2000, EFLAGS.IF | EFLAGS.IOPL | 2]);
+    expect([m.read16(0x3_fff8), m.read16(0x3_fffa), m.read16(0x3_fffc)]).toEqual([0x102, 0x2000, EFLAGS.IF | EFLAGS.IOPL_MASK | 2]);
   });
 
   it('has a virtual interrupt flag under VME', () => {
@@ -356,7 +356,7 @@ describe('virtual-8086 mode', () => {
     expect(m.call('sti')).toBe(0);
     expect(m.flags & (EFLAGS.VIF | EFLAGS.IF)).toBe(EFLAGS.VIF);
     m.call('pushf', [], 2);
-    expect(m.result & 0xffff).toBe(EFLAGS.IF | EFLAGS.IOPL | 2);
+    expect(m.result & 0xffff).toBe(EFLAGS.IF | EFLAGS.IOPL_MASK | 2);
     m.state.set('eflags', m.state.get('eflags') | EFLAGS.VIP);
     expect(m.call('sti')).toBe(2);
   });

@@ -1,15 +1,11 @@
 /** @hot Which event is delivered: priorities among nested faults, double and triple fault. SDM vol 3A §6.15, Interrupt 8 */
-import { VECTOR } from './architecture.ts';
+import { CONTRIBUTORY_VECTORS, VECTOR, VECTORS_WITH_ERROR_CODE } from '@vmm/spec';
 import type { Cpu } from './cpu.ts';
 import { deliverEvent, SOURCE } from './interrupts.ts';
 import { isProtected } from './mode.ts';
 import type { Delivery } from './status.ts';
 
-const bits = (...vectors: number[]): number => vectors.reduce((mask, vector) => mask | 1 << vector, 0);
-const HAS_ERROR_CODE = bits(VECTOR.DF, VECTOR.TS, VECTOR.NP, VECTOR.SS, VECTOR.GP, VECTOR.PF, VECTOR.AC);
-const CONTRIBUTORY = bits(VECTOR.DE, VECTOR.TS, VECTOR.NP, VECTOR.SS, VECTOR.GP);
-
-function isContributory(vector: number): boolean { return (CONTRIBUTORY >> vector & 1) !== 0; }
+function isContributory(vector: number): boolean { return (CONTRIBUTORY_VECTORS >> vector & 1) !== 0; }
 
 function becomesDoubleFault(first: number, second: number): boolean {
   if (first === VECTOR.PF) return second === VECTOR.PF || isContributory(second);
@@ -23,7 +19,7 @@ export function deliverException(cpu: Cpu): Delivery {
     const vector = state.get('faultVector'), error = state.get('faultError');
     state.set('faultVector', -1);
     if (vector === VECTOR.PF) state.setWords('cr2', state.lo('faultAddress'), state.hi('faultAddress'));
-    const hasError = (HAS_ERROR_CODE >> vector & 1) !== 0 && isProtected(state);
+    const hasError = (VECTORS_WITH_ERROR_CODE >> vector & 1) !== 0 && isProtected(state);
     cpu.setReturn(state.lo('rip'), state.hi('rip'));
     if (deliverEvent(cpu, vector, SOURCE.FAULT, hasError, error)) return finish(cpu);
     const second = state.get('faultVector');

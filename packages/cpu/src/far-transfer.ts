@@ -1,4 +1,5 @@
 /** Far JMP, CALL and RET, with call gates, task gates and TSS descriptors. SDM vol 3A §5.8; vol 2A, CALL; vol 2B, RET */
+import { TSS64 } from '@vmm/spec';
 import { ATTRIBUTE, GPR, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { readReturnSegment, returnTo } from './interrupt-return.ts';
@@ -93,8 +94,8 @@ function throughSystemDescriptor(cpu: Cpu, selector: number, isCall: boolean): S
   const attributes = attributesOf(cpu.descriptorHi);
   const type = attributes & (ATTRIBUTE.S | ATTRIBUTE.TYPE), error = selector & 0xfffc;
   const isLong = isLongMode(cpu.state);
-  const isGate = type === SYSTEM_TYPE.CALL_GATE32 || type === SYSTEM_TYPE.CALL_GATE16 && !isLong;
-  const isTask = !isLong && (type === SYSTEM_TYPE.TASK_GATE || type === SYSTEM_TYPE.TSS16 || type === SYSTEM_TYPE.TSS32);
+  const isGate = type === SYSTEM_TYPE.CALL_GATE || type === SYSTEM_TYPE.CALL_GATE16 && !isLong;
+  const isTask = !isLong && (type === SYSTEM_TYPE.TASK_GATE || type === SYSTEM_TYPE.TSS16_AVAILABLE || type === SYSTEM_TYPE.TSS_AVAILABLE);
   const dpl = dplOf(attributes);
   if (!isGate && !isTask || dpl < cpu.cpl || dpl < (selector & 3)) return cpu.raise(VECTOR.GP, error);
   if (!(attributes & ATTRIBUTE.P)) return cpu.raise(VECTOR.NP, error);
@@ -144,7 +145,7 @@ function callInner(cpu: Cpu, selector: number, size: number, parameters: number,
   const codeLo = cpu.descriptorLo, codeHi = cpu.descriptorHi, cpl = dplOf(attributesOf(codeHi));
   const copied: number[] = [];
   if (size !== 8 && !readParameters(cpu, size, parameters, copied)) return FAULT;
-  if (size === 8 ? !openLongStack(cpu, 4 + 8 * cpl, true, 0) : !openInnerStack(cpu, cpl, 0)) return FAULT;
+  if (size === 8 ? !openLongStack(cpu, TSS64.RSP0 + 8 * cpl, true, 0) : !openInnerStack(cpu, cpl, 0)) return FAULT;
   const stackLo = cpu.innerLo, stackHi = cpu.innerHi, stackSelector = cpu.innerSelector;
   if (!stack.push(size, state.get('selector', SEG.SS)) || !stack.push(size, state.lo('gpr', GPR.RSP), state.hi('gpr', GPR.RSP))) return FAULT;
   for (const value of copied) if (!stack.push(size, value)) return FAULT;

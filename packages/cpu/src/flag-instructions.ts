@@ -44,7 +44,7 @@ export function pushf(cpu: Cpu, size: number): Status {
   let flags = readFlags(cpu.state) & ~(EFLAGS.VM | EFLAGS.RF);
   if (cpu.isVm86 && cpu.iopl < 3) {
     if (size !== 2 || !hasVirtualInterruptFlag(cpu)) return cpu.protectionFault();
-    flags = flags & ~EFLAGS.IF | EFLAGS.IOPL | (flags & EFLAGS.VIF ? EFLAGS.IF : 0);
+    flags = flags & ~EFLAGS.IF | EFLAGS.IOPL_MASK | (flags & EFLAGS.VIF ? EFLAGS.IF : 0);
   }
   cpu.setResult(flags);
   return DONE;
@@ -78,7 +78,7 @@ export function loadVirtualFlags(cpu: Cpu, value: number): boolean {
   const state = cpu.state;
   const flags = readFlags(state);
   if (value & EFLAGS.TF || value & EFLAGS.IF && flags & EFLAGS.VIP) return false;
-  const mask = 0xffff & ~(EFLAGS.IF | EFLAGS.IOPL);
+  const mask = 0xffff & ~(EFLAGS.IF | EFLAGS.IOPL_MASK);
   writeFlags(state, flags & ~mask & ~EFLAGS.VIF | value & mask | (value & EFLAGS.IF ? EFLAGS.VIF : 0));
   return true;
 }

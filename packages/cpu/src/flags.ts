@@ -4,7 +4,7 @@ import { EFLAGS } from './architecture.ts';
 /** The flags that arithmetic writes; kept lazily in `flagResult` and `flagAux` (see readFlags), the others in `eflags`. */
 export const ARITHMETIC_FLAGS = EFLAGS.CF | EFLAGS.PF | EFLAGS.AF | EFLAGS.ZF | EFLAGS.SF | EFLAGS.OF;
 /** Every flag `eflags` may hold. */
-export const SYSTEM_FLAGS = EFLAGS.TF | EFLAGS.IF | EFLAGS.DF | EFLAGS.IOPL | EFLAGS.NT | EFLAGS.RF | EFLAGS.VM | EFLAGS.AC
+export const SYSTEM_FLAGS = EFLAGS.TF | EFLAGS.IF | EFLAGS.DF | EFLAGS.IOPL_MASK | EFLAGS.NT | EFLAGS.RF | EFLAGS.VM | EFLAGS.AC
   | EFLAGS.VIF | EFLAGS.VIP | EFLAGS.ID;
 
 /** Whether the low byte has an even number of ones: four bits at a time through a 16-bit table. */

@@ -1,5 +1,5 @@
 /** @hot IRET in every mode. SDM vol 2A, IRET/IRETD/IRETQ */
-import { ATTRIBUTE, DR7, EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
+import { ATTRIBUTE, DR7_ENABLES, EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { ARITHMETIC_FLAGS, readFlags, writeFlags } from './flags.ts';
 import { hasDescriptors, isCode64, isLongMode, recomputeMode, refreshSegments } from './mode.ts';
@@ -18,7 +18,7 @@ const WORD_FLAGS = ARITHMETIC_FLAGS | EFLAGS.TF | EFLAGS.DF | EFLAGS.NT;
 export function loadableFlags(cpu: Cpu, size: number): number {
   let mask = size === 2 ? WORD_FLAGS : WORD_FLAGS | EFLAGS.RF | EFLAGS.AC | EFLAGS.ID;
   if (cpu.cpl <= cpu.iopl) mask |= EFLAGS.IF;
-  if (cpu.cpl === 0) mask |= size === 2 ? EFLAGS.IOPL : EFLAGS.IOPL | EFLAGS.VIF | EFLAGS.VIP;
+  if (cpu.cpl === 0) mask |= size === 2 ? EFLAGS.IOPL_MASK : EFLAGS.IOPL_MASK | EFLAGS.VIF | EFLAGS.VIP;
   return mask;
 }
 
@@ -27,7 +27,7 @@ export function loadFlags(cpu: Cpu, value: number, mask: number): void {
   const state = cpu.state;
   let flags = readFlags(state) & ~mask | value & mask;
   if (flags & EFLAGS.RF) {
-    if (state.lo('dr', 7) & DR7.ENABLE) cpu.didSetResumeFlag = true;
+    if (state.lo('dr', 7) & DR7_ENABLES) cpu.didSetResumeFlag = true;
     else flags &= ~EFLAGS.RF;
   }
   writeFlags(state, flags);
@@ -52,7 +52,7 @@ function iretReal(cpu: Cpu, size: number): Status {
   if (ip >>> 0 > state.get('segmentLimit', SEG.CS) >>> 0) return cpu.protectionFault();
   stack.commit();
   const wide = size === 2 ? 0 : EFLAGS.RF | EFLAGS.AC | EFLAGS.ID;
-  const iopl = cpu.isVm86 ? 0 : EFLAGS.IOPL;
+  const iopl = cpu.isVm86 ? 0 : EFLAGS.IOPL_MASK;
   loadFlags(cpu, stack.valueLo, WORD_FLAGS | EFLAGS.IF | iopl | wide);
   if (cpu.isVm86) setVm86Segment(state, SEG.CS, cs);
   else setRealSegment(state, SEG.CS, cs);

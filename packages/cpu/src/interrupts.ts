@@ -1,5 +1,6 @@
 /** @hot Event delivery through the IVT or IDT. SDM vol 3A §6.12 (protected), §6.14 (64-bit), §20.1.4 (real), §20.3 (virtual-8086) */
-import { ATTRIBUTE, DR7, EFLAGS, GPR, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
+import { DR7, SELECTOR_ERROR, TSS16, TSS32, TSS64 } from '@vmm/spec';
+import { ATTRIBUTE, EFLAGS, GPR, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { readFlags } from './flags.ts';
 import { isLongMode, isProtected, recomputeMode, refreshSegment } from './mode.ts';
@@ -10,9 +11,6 @@ import { switchTask, TASK_SWITCH } from './task-switch.ts';
 
 /** Who caused the event; decides the EXT bit of error codes, the DPL check of the gate and RF in the pushed flags. */
 export const SOURCE = { EXTERNAL: 0, FAULT: 1, TRAP: 2, SOFTWARE: 3 } as const;
-
-/** Bits of a selector-type error code. SDM vol 3A §6.13 */
-const ERROR_IDT = 2;
 
 /**
  * Pushes the frame and enters the handler, `cpu.returnLo/Hi` being the pushed instruction pointer. False: delivery faulted, the fault is
@@ -57,12 +55,12 @@ export function deliverReal(cpu: Cpu, vector: number): boolean {
 function readGate(cpu: Cpu, vector: number, size: number, source: number, external: number): boolean {
   const state = cpu.state;
   const offset = vector * size;
-  const error = vector * 8 | ERROR_IDT | external;
+  const error = vector * 8 | SELECTOR_ERROR.IDT | external;
   if (offset + size - 1 > state.get('idtrLimit') >>> 0) return cpu.fail(VECTOR.GP, error);
   if (!cpu.readTable64(state.lo('idtrBase'), state.hi('idtrBase'), offset)) return false;
   const attributes = attributesOf(cpu.descriptorHi);
   const type = attributes & (ATTRIBUTE.TYPE | ATTRIBUTE.S);
-  const isWide = type === SYSTEM_TYPE.INTERRUPT_GATE32 || type === SYSTEM_TYPE.TRAP_GATE32;
+  const isWide = type === SYSTEM_TYPE.INTERRUPT_GATE || type === SYSTEM_TYPE.TRAP_GATE;
   const isNarrow = type === SYSTEM_TYPE.INTERRUPT_GATE16 || type === SYSTEM_TYPE.TRAP_GATE16 || type === SYSTEM_TYPE.TASK_GATE;
   if (!isWide && (size === 16 || !isNarrow)) return cpu.fail(VECTOR.GP, error);
   if (source === SOURCE.SOFTWARE && dplOf(attributes) < cpu.cpl) return cpu.fail(VECTOR.GP, error);
@@ -135,7 +133,7 @@ function enterHandler(cpu: Cpu, cpl: number, ripLo: number, ripHi: number, masks
 export function openInnerStack(cpu: Cpu, cpl: number, external: number): boolean {
   const { state, mmu } = cpu;
   const isWide = (state.get('segmentAttributes', SEG.TR) & 8) !== 0;
-  const at = isWide ? 4 + 8 * cpl : 2 + 4 * cpl;
+  const at = isWide ? TSS32.ESP0 + 8 * cpl : TSS16.SP0 + 4 * cpl;
   const base = state.lo('segmentBase', SEG.TR);
   if (at + (isWide ? 5 : 3) > state.get('segmentLimit', SEG.TR) >>> 0) return cpu.fail(VECTOR.TS, state.get('selector', SEG.TR) & 0xfffc | external);
   const esp = isWide ? mmu.readSystem32(base + at | 0, 0) : mmu.readSystem16(base + at | 0, 0);
@@ -201,7 +199,7 @@ function deliverLong(cpu: Cpu, vector: number, source: number, hasError: boolean
   const { state, stack } = cpu;
   const isInner = target < cpu.cpl, ist = gateHi & 7;
   if (isInner || ist !== 0) {
-    if (!openLongStack(cpu, ist === 0 ? 4 + 8 * target : 0x1c + 8 * ist, target < cpu.cpl || target !== 3, external)) return false;
+    if (!openLongStack(cpu, ist === 0 ? TSS64.RSP0 + 8 * target : TSS64.IST1 + 8 * (ist - 1), target < cpu.cpl || target !== 3, external)) return false;
   } else stack.openCurrentLong();
   stack.lo &= ~15;
   const flags = pushedFlags(cpu, vector, source);

@@ -1,6 +1,6 @@
 /** @hot Derives what generated code reads (decode mode, masks, effective segments) from the architectural registers. */
 import type { StateView } from '@vmm/state';
-import { ATTRIBUTE, CR0, DR7, EFER, EFLAGS, SEG } from './architecture.ts';
+import { ATTRIBUTE, CR0, DR7_ENABLES, EFER, EFLAGS, SEG } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 
 /** Bits of `modeKey`: what decoding and address generation depend on, part of every block's key. */
@@ -49,7 +49,7 @@ export function refreshSegments(state: StateView): void {
 
 /** Whether blocks must hold one instruction: trap flag, interrupt shadow, resume flag or armed breakpoints. */
 function mustSingleStep(state: StateView): boolean {
-  return (state.get('eflags') & STEP_FLAGS) !== 0 || state.get('inhibit') !== 0 || (state.lo('dr', 7) & DR7.ENABLE) !== 0;
+  return (state.get('eflags') & STEP_FLAGS) !== 0 || state.get('inhibit') !== 0 || (state.lo('dr', 7) & DR7_ENABLES) !== 0;
 }
 
 /** Recomputes only the single-step bit, after a change of TF, RF, the interrupt shadow or DR7. */

@@ -1,4 +1,5 @@
 /** Model-specific registers as a table; an index that is not in it raises #GP(0). SDM vol 4 §2.1 */
+import { DEBUGCTL, FEATURE_CONTROL, MSR, MTRR } from '@vmm/spec';
 import type { StateField } from '@vmm/state';
 import { CR0, CR4, EFER, GPR, SEG } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
@@ -6,12 +7,6 @@ import type { FeatureName } from './cpuid-features.ts';
 import { DONE } from './status.ts';
 import type { Status } from './status.ts';
 import { setBase } from './system-calls.ts';
-
-/** Index of the registers others refer to. */
-export const MSR = {
-  TSC: 0x10, APIC_BASE: 0x1b, SPEC_CTRL: 0x48, BIOS_SIGN_ID: 0x8b, MTRR_CAP: 0xfe, MISC_ENABLE: 0x1a0, DEBUG_CTL: 0x1d9, MTRR_DEF_TYPE: 0x2ff, PAT: 0x277,
-  TSC_DEADLINE: 0x6e0, X2APIC: 0x800, EFER: 0xc000_0080, FS_BASE: 0xc000_0100, GS_BASE: 0xc000_0101, KERNEL_GS_BASE: 0xc000_0102,
-} as const;
 
 interface Entry {
   readonly name: string;
@@ -91,12 +86,12 @@ function writeEfer(cpu: Cpu, lo: number, hi: number): boolean {
 }
 
 const REGISTERS: Rows = [
-  [MSR.TSC, {
+  [MSR.TIME_STAMP_COUNTER, {
     name: 'TSC', needs: 'tsc',
     read: (cpu, bank) => bank.answerBig(cpu.readTsc()),
     write: (cpu, lo, hi) => writeTsc(cpu, BigInt(hi) << 32n | BigInt(lo >>> 0)),
   }],
-  [0x17, constant('PLATFORM_ID', 0)],
+  [MSR.PLATFORM_ID, constant('PLATFORM_ID', 0)],
   [MSR.APIC_BASE, {
     name: 'APIC_BASE', needs: 'apic',
     read: (cpu, bank) => cpu.apic ? bank.answer(cpu.apic.apicBaseLow, cpu.apic.apicBaseHigh) : false,
@@ -104,45 +99,45 @@ const REGISTERS: Rows = [
   }],
   [0x2a, constant('EBL_CR_POWERON', 0, 0, ignore)],
   [0x34, constant('SMI_COUNT', 0)],
-  [0x3a, constant('FEATURE_CONTROL', 1)],
-  [0x3b, {
+  [MSR.FEATURE_CONTROL, constant('FEATURE_CONTROL', FEATURE_CONTROL.LOCK)],
+  [MSR.TSC_ADJUST, {
     // The offset itself: writing it moves the TSC by as much.
     name: 'TSC_ADJUST', needs: 'tsc_adjust',
-    read: (_cpu, bank) => bank.answerKept(0x3b),
+    read: (_cpu, bank) => bank.answerKept(MSR.TSC_ADJUST),
     write(cpu, lo, hi, bank) {
-      bank.answerKept(0x3b);
+      bank.answerKept(MSR.TSC_ADJUST);
       const delta = (BigInt(hi) << 32n | BigInt(lo >>> 0)) - (BigInt(bank.hi) << 32n | BigInt(bank.lo >>> 0));
       cpu.state.setBig('tscOffset', BigInt.asUintN(64, cpu.state.big('tscOffset') + delta));
-      return bank.keep(0x3b, lo, hi);
+      return bank.keep(MSR.TSC_ADJUST, lo, hi);
     },
   }],
   [MSR.SPEC_CTRL, kept('SPEC_CTRL', MSR.SPEC_CTRL, 0x7, 0, 'spec_ctrl')],
-  [0x49, { name: 'PRED_CMD', needs: 'spec_ctrl', read: refuse, write: (_cpu, lo, hi) => (lo & ~1) === 0 && hi === 0 }],
-  [0x79, { name: 'BIOS_UPDT_TRIG', read: refuse, write: ignore }],
+  [MSR.PRED_CMD, { name: 'PRED_CMD', needs: 'spec_ctrl', read: refuse, write: (_cpu, lo, hi) => (lo & ~1) === 0 && hi === 0 }],
+  [MSR.BIOS_UPDT_TRIG, { name: 'BIOS_UPDT_TRIG', read: refuse, write: ignore }],
   [MSR.BIOS_SIGN_ID, constant('BIOS_SIGN_ID', 0, 0x100, ignore)],
   [0xcd, constant('FSB_FREQ', 0)],
   [0xce, { name: 'PLATFORM_INFO', read: (cpu, bank) => bank.answer(Math.round(cpu.clock.tscHz / 1e8) << 8, 0), write: refuse }],
-  [MSR.MTRR_CAP, { ...constant('MTRR_CAP', VARIABLE_MTRRS | 0x500), needs: 'mtrr' }],
-  [0x10a, { ...constant('ARCH_CAPABILITIES', ARCH_CAPABILITIES), needs: 'arch_capabilities' }],
+  [MSR.MTRRCAP, { ...constant('MTRR_CAP', VARIABLE_MTRRS | MTRR.CAP_FIXED | MTRR.CAP_WC), needs: 'mtrr' }],
+  [MSR.ARCH_CAPABILITIES, { ...constant('ARCH_CAPABILITIES', ARCH_CAPABILITIES), needs: 'arch_capabilities' }],
   [0x119, constant('BBL_CR_CTL', 0, 0, ignore)],
   [0x11e, constant('BBL_CR_CTL3', 0, 0, ignore)],
   [0x140, kept('MISC_FEATURE_ENABLES', 0x140, 0)],
-  [0x174, field('SYSENTER_CS', 'sysenterCs', { needs: 'sep' })],
-  [0x175, field('SYSENTER_ESP', 'sysenterEsp', { needs: 'sep', canonical: true })],
-  [0x176, field('SYSENTER_EIP', 'sysenterEip', { needs: 'sep', canonical: true })],
-  [0x179, { ...constant('MCG_CAP', 0), needs: 'mca' }],
-  [0x17a, kept('MCG_STATUS', 0x17a, 0, 0, 'mca')],
-  [0x198, constant('PERF_STATUS', 0x1000)],
-  [0x199, kept('PERF_CTL', 0x199, 0xffff)],
-  [0x19a, kept('CLOCK_MODULATION', 0x19a, 0x1f)],
-  [0x19b, kept('THERM_INTERRUPT', 0x19b, 0x1ff_ffff)],
-  [0x19c, constant('THERM_STATUS', 0, 0, ignore)],
+  [MSR.SYSENTER_CS, field('SYSENTER_CS', 'sysenterCs', { needs: 'sep' })],
+  [MSR.SYSENTER_ESP, field('SYSENTER_ESP', 'sysenterEsp', { needs: 'sep', canonical: true })],
+  [MSR.SYSENTER_EIP, field('SYSENTER_EIP', 'sysenterEip', { needs: 'sep', canonical: true })],
+  [MSR.MCG_CAP, { ...constant('MCG_CAP', 0), needs: 'mca' }],
+  [MSR.MCG_STATUS, kept('MCG_STATUS', MSR.MCG_STATUS, 0, 0, 'mca')],
+  [MSR.PERF_STATUS, constant('PERF_STATUS', 0x1000)],
+  [MSR.PERF_CTL, kept('PERF_CTL', MSR.PERF_CTL, 0xffff)],
+  [MSR.CLOCK_MODULATION, kept('CLOCK_MODULATION', MSR.CLOCK_MODULATION, 0x1f)],
+  [MSR.THERM_INTERRUPT, kept('THERM_INTERRUPT', MSR.THERM_INTERRUPT, 0x1ff_ffff)],
+  [MSR.THERM_STATUS, constant('THERM_STATUS', 0, 0, ignore)],
   [MSR.MISC_ENABLE, field('MISC_ENABLE', 'miscEnable')],
-  [MSR.DEBUG_CTL, kept('DEBUGCTL', MSR.DEBUG_CTL, 0x3)],
-  ...keptRange('MTRR_VAR', 0x200, 2 * VARIABLE_MTRRS, MASK_ALL, 0xffff, 'mtrr'),
-  [0x250, kept('MTRR_FIX64K_00000', 0x250, MASK_ALL, MASK_ALL, 'mtrr')],
-  ...keptRange('MTRR_FIX16K_', 0x258, 2, MASK_ALL, MASK_ALL, 'mtrr'),
-  ...keptRange('MTRR_FIX4K_', 0x268, 8, MASK_ALL, MASK_ALL, 'mtrr'),
+  [MSR.DEBUGCTL, kept('DEBUGCTL', MSR.DEBUGCTL, DEBUGCTL.LBR | DEBUGCTL.BTF)],
+  ...keptRange('MTRR_VAR', MSR.MTRR_PHYSBASE0, 2 * VARIABLE_MTRRS, MASK_ALL, 0xffff, 'mtrr'),
+  [MSR.MTRR_FIX64K_00000, kept('MTRR_FIX64K_00000', MSR.MTRR_FIX64K_00000, MASK_ALL, MASK_ALL, 'mtrr')],
+  ...keptRange('MTRR_FIX16K_', MSR.MTRR_FIX16K_80000, 2, MASK_ALL, MASK_ALL, 'mtrr'),
+  ...keptRange('MTRR_FIX4K_', MSR.MTRR_FIX4K_C0000, 8, MASK_ALL, MASK_ALL, 'mtrr'),
   [MSR.PAT, {
     name: 'PAT', needs: 'pat',
     read: (cpu, bank) => bank.answer(cpu.state.lo('pat'), cpu.state.hi('pat')),
@@ -155,21 +150,21 @@ const REGISTERS: Rows = [
   [MSR.MTRR_DEF_TYPE, {
     name: 'MTRR_DEF_TYPE', needs: 'mtrr',
     read: (_cpu, bank) => bank.answerKept(MSR.MTRR_DEF_TYPE),
-    write: (_cpu, lo, hi, bank) => hi === 0 && (lo & ~0xcff) === 0 && isMemoryType(lo & 0xff, false) && bank.keep(MSR.MTRR_DEF_TYPE, lo, 0),
+    write: (_cpu, lo, hi, bank) => hi === 0 && (lo & ~(MTRR.DEF_TYPE_MASK | MTRR.DEF_FIXED_ENABLE | MTRR.DEF_ENABLE)) === 0 && isMemoryType(lo & 0xff, false) && bank.keep(MSR.MTRR_DEF_TYPE, lo, 0),
   }],
   [MSR.TSC_DEADLINE, apicRegister('TSC_DEADLINE', MSR.TSC_DEADLINE, 'tsc_deadline')],
-  ...Array.from({ length: 0x100 }, (_, at) => [MSR.X2APIC + at, apicRegister(`X2APIC_${at.toString(16)}`, MSR.X2APIC + at, 'x2apic')] as const),
+  ...Array.from({ length: 0x100 }, (_, at) => [MSR.X2APIC_BASE + at, apicRegister(`X2APIC_${at.toString(16)}`, MSR.X2APIC_BASE + at, 'x2apic')] as const),
   [MSR.EFER, {
     name: 'EFER', read: (cpu, bank) => hasEfer(cpu) && bank.answer(cpu.state.lo('efer'), 0), write: (cpu, lo, hi) => hasEfer(cpu) && writeEfer(cpu, lo, hi),
   }],
-  [0xc000_0081, field('STAR', 'star', { needs: 'syscall' })],
-  [0xc000_0082, field('LSTAR', 'lstar', { needs: 'lm', canonical: true })],
-  [0xc000_0083, field('CSTAR', 'cstar', { needs: 'lm', canonical: true })],
-  [0xc000_0084, field('FMASK', 'fmask', { needs: 'syscall', lowOnly: true })],
+  [MSR.STAR, field('STAR', 'star', { needs: 'syscall' })],
+  [MSR.LSTAR, field('LSTAR', 'lstar', { needs: 'lm', canonical: true })],
+  [MSR.CSTAR, field('CSTAR', 'cstar', { needs: 'lm', canonical: true })],
+  [MSR.FMASK, field('FMASK', 'fmask', { needs: 'syscall', lowOnly: true })],
   [MSR.FS_BASE, segmentBase('FS_BASE', SEG.FS)],
   [MSR.GS_BASE, segmentBase('GS_BASE', SEG.GS)],
   [MSR.KERNEL_GS_BASE, field('KERNEL_GS_BASE', 'kernelGsBase', { needs: 'lm', canonical: true })],
-  [0xc000_0103, field('TSC_AUX', 'tscAux', { needs: 'rdtscp', lowOnly: true })],
+  [MSR.TSC_AUX, field('TSC_AUX', 'tscAux', { needs: 'rdtscp', lowOnly: true })],
 ];
 
 function hasEfer(cpu: Cpu): boolean { return cpu.cpuid.has('nx') || cpu.cpuid.has('lm') || cpu.cpuid.has('syscall'); }

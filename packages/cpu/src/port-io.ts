@@ -1,14 +1,11 @@
 /** @hot IN and OUT with their permission checks. SDM vol 1 §19.5 */
-import { CR4, DR7, SEG, VECTOR } from './architecture.ts';
+import { TSS32 } from '@vmm/spec';
+import { CR4, DR7_ENABLES, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { isProtected } from './mode.ts';
 import { BREAKPOINT, breakpointKind, breakpointLength, isBreakpointEnabled } from './single-step.ts';
 import { DONE, FAULT } from './status.ts';
 import type { Status } from './status.ts';
-
-const IO_MAP_BASE = 0x66;
-/** A TSS shorter than this has no I/O map base. */
-const TSS32_LIMIT = 0x67;
 
 /** Whether the ports may be used; records #GP(0) or a page fault on the TSS if not. */
 export function checkPorts(cpu: Cpu, port: number, size: number): boolean {
@@ -16,9 +13,9 @@ export function checkPorts(cpu: Cpu, port: number, size: number): boolean {
   if (!isProtected(state) || !cpu.isVm86 && cpu.cpl <= cpu.iopl) return true;
   const limit = state.get('segmentLimit', SEG.TR) >>> 0;
   const isWide = (state.get('segmentAttributes', SEG.TR) & 0x10008) === 8;
-  if (!isWide || limit < TSS32_LIMIT) return cpu.fail(VECTOR.GP, 0);
+  if (!isWide || limit < TSS32.SIZE - 1) return cpu.fail(VECTOR.GP, 0);
   const baseLo = state.lo('segmentBase', SEG.TR), baseHi = state.hi('segmentBase', SEG.TR);
-  const map = readTss16(cpu, baseLo, baseHi, IO_MAP_BASE);
+  const map = readTss16(cpu, baseLo, baseHi, TSS32.IO_MAP_BASE);
   if (mmu.faulted) return false;
   const at = map + (port >> 3);
   if (at + 1 > limit) return cpu.fail(VECTOR.GP, 0);
@@ -35,7 +32,7 @@ function readTss16(cpu: Cpu, lo: number, hi: number, offset: number): number {
 /** I/O breakpoints are traps: they are remembered until the instruction is over. */
 function noteBreakpoints(cpu: Cpu, port: number, size: number): void {
   const state = cpu.state, dr7 = state.lo('dr', 7);
-  if (!(dr7 & DR7.ENABLE) || !(state.lo('cr4') & CR4.DE)) return;
+  if (!(dr7 & DR7_ENABLES) || !(state.lo('cr4') & CR4.DE)) return;
   for (let index = 0; index < 4; index++) {
     if (!isBreakpointEnabled(dr7, index) || breakpointKind(dr7, index) !== BREAKPOINT.IO) continue;
     const start = state.lo('dr', index) & 0xffff, length = breakpointLength(dr7, index);

@@ -1,5 +1,6 @@
 /** What happens around a block of one instruction: trap flag, interrupt shadow, resume flag, breakpoints. SDM vol 3B §17.3 */
-import { DR6, DR7, EFLAGS, SEG, VECTOR } from './architecture.ts';
+import { DR6 } from '@vmm/spec';
+import { DR7_ENABLES, EFLAGS, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { deliverDebugTrap } from './exceptions.ts';
 import { refreshSingleStep } from './mode.ts';
@@ -22,7 +23,7 @@ export function beginStep(cpu: Cpu): boolean {
   cpu.didSetResumeFlag = false;
   cpu.didSetShadow = false;
   const shadow = state.get('inhibit');
-  if ((state.lo('dr', 7) & DR7.ENABLE) !== 0 && !(flags & EFLAGS.RF) && shadow !== SHADOW.MOV_SS) {
+  if ((state.lo('dr', 7) & DR7_ENABLES) !== 0 && !(flags & EFLAGS.RF) && shadow !== SHADOW.MOV_SS) {
     const hits = instructionBreakpoints(cpu);
     if (hits !== 0) {
       cpu.recordDebug(hits);

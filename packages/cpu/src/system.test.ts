@@ -1,3 +1,4 @@
+import { MSR } from '@vmm/spec';
 import { describe, expect, it } from 'vitest';
 import { ATTRIBUTE, CR0, CR4, EFER, EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
 import { AT, SELECTOR, TestMachine } from './cpu.testing.ts';
@@ -5,7 +6,6 @@ import { readFlags, writeFlags } from './flags.ts';
 import { MODE } from './mode.ts';
 import { CPU_MODELS } from './models.ts';
 import type { CpuModelName } from './models.ts';
-import { MSR } from './msr.ts';
 import type { ApicPort } from './ports.ts';
 
 const GP0 = { vector: VECTOR.GP, error: 0 };
@@ -192,13 +192,13 @@ describe('interrupt flag instructions', () => {
     const m = new TestMachine().protected(3);
     expect([m.call('cli'), m.fault]).toEqual([2, GP0]);
     expect([m.call('sti'), m.fault]).toEqual([2, GP0]);
-    m.state.set('eflags', EFLAGS.IOPL);
+    m.state.set('eflags', EFLAGS.IOPL_MASK);
     expect(m.call('cli')).toBe(0);
   });
 
   it('POPF of ring 3 keeps IF and IOPL silently', () => {
     const m = new TestMachine().protected(3, { rflags: EFLAGS.IF | 2 });
-    expect(m.call('popf', [EFLAGS.IOPL | EFLAGS.CF | EFLAGS.ID])).toBe(0);
+    expect(m.call('popf', [EFLAGS.IOPL_MASK | EFLAGS.CF | EFLAGS.ID])).toBe(0);
     expect(m.flags).toBe(EFLAGS.IF | EFLAGS.CF | EFLAGS.ID | 2);
     m.call('pushf');
     expect(m.result).toBe(EFLAGS.IF | EFLAGS.CF | EFLAGS.ID | 2);
@@ -397,7 +397,7 @@ describe('MSRs', () => {
 
   it('TSC counts with the clock from what was written', () => {
     const m = new TestMachine().long(0);
-    write(m, MSR.TSC, 5_000_000_000n);
+    write(m, MSR.TIME_STAMP_COUNTER, 5_000_000_000n);
     m.tsc += 7n;
     m.call('rdtsc');
     expect(m.gpr(GPR.RDX) << 32n | m.gpr(GPR.RAX)).toBe(5_000_000_007n);

@@ -1,4 +1,5 @@
 /** Virtual-8086 mode below IOPL 3: CR4.VME's software interrupt redirection and virtual IRET. SDM vol 3A §20.3.3, Table 20-2 */
+import { TSS32 } from '@vmm/spec';
 import { CR4, EFLAGS, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { loadVirtualFlags } from './flag-instructions.ts';
@@ -8,8 +9,7 @@ import { setVm86Segment } from './segments.ts';
 import { FAULT, REDISPATCH } from './status.ts';
 import type { Status } from './status.ts';
 
-/** Offset of the I/O map base in a 32-bit TSS; the 32-byte redirection map ends where the I/O map begins. */
-const IO_MAP_BASE = 0x66;
+/** The redirection map ends where the I/O map begins. */
 const REDIRECTION_BYTES = 32;
 
 export function virtualIret(cpu: Cpu, size: number): Status {
@@ -34,8 +34,8 @@ export function isRedirected(cpu: Cpu, vector: number): boolean | -1 {
   const { state, mmu } = cpu;
   if (!(state.lo('cr4') & CR4.VME)) return false;
   const limit = state.get('segmentLimit', SEG.TR) >>> 0, base = state.lo('segmentBase', SEG.TR);
-  if (limit < IO_MAP_BASE + 1) return false;
-  const map = mmu.readSystem16(base + IO_MAP_BASE | 0, 0);
+  if (limit < TSS32.SIZE - 1) return false;
+  const map = mmu.readSystem16(base + TSS32.IO_MAP_BASE | 0, 0);
   if (mmu.faulted) return -1;
   const at = map - REDIRECTION_BYTES + (vector >> 3);
   if (at < 0 || at > limit) {
@@ -54,7 +54,7 @@ export function redirectInterrupt(cpu: Cpu, vector: number): Status {
   if (mmu.faulted) return FAULT;
   const flags = readFlags(state);
   const isVirtual = cpu.iopl < 3;
-  const image = isVirtual ? flags & ~EFLAGS.IF | EFLAGS.IOPL | (flags & EFLAGS.VIF ? EFLAGS.IF : 0) : flags;
+  const image = isVirtual ? flags & ~EFLAGS.IF | EFLAGS.IOPL_MASK | (flags & EFLAGS.VIF ? EFLAGS.IF : 0) : flags;
   stack.openCurrent();
   if (!stack.push16(image) || !stack.push16(state.get('selector', SEG.CS)) || !stack.push16(cpu.nextRipLo)) return FAULT;
   stack.commit();
