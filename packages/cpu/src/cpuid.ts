@@ -54,7 +54,7 @@ export class CpuidTable {
   constructor(options: CpuidOptions) {
     this.#options = options;
     this.features = this.#selectFeatures();
-    this.cr4Mask = CR4_BITS.reduce((mask, [name, bits]) => this.has(name) ? mask | bits : mask, CR4.PCE as number);
+    this.cr4Mask = CR4_BITS.reduce((mask, [name, bits]) => this.has(name) ? mask | bits : mask, CR4.PCE);
     this.xcr0Mask = this.has('xsave') ? this.has('avx') ? 7 : 3 : 1;
     this.#addBasicLeaves();
     this.#addFeatureLeaves();
