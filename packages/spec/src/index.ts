@@ -7,6 +7,7 @@ export * from './debug-registers.ts';
 export * from './errors.ts';
 export * from './exceptions.ts';
 export * from './flags.ts';
+export * from './keyboard-controller.ts';
 export * from './legacy-chips.ts';
 export * from './msr.ts';
 export * from './paging-entries.ts';

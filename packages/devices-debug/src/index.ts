@@ -1,0 +1,1 @@
+export { DebugConsole, DebugExit, PostCode } from './debug-ports.ts';
