@@ -29,8 +29,5 @@ poweroff -f
 }
 
 /** Read by every interactive shell. */
-export const SHELL_STARTUP = `PS1='\\u@\\h:\\w\\$ '
+export const SHELL_STARTUP = `PS1='root@\\h:\\w\\$ '
 `;
-
-/** \\u and others ask the user database. */
-export const PASSWD = 'root::0:0:root:/root:/bin/sh\n';

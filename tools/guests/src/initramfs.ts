@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { VmmError } from '@vmm/spec';
 import { type CpioEntry, writeCpio } from './cpio.ts';
-import { initScript, PASSWD, SHELL_STARTUP } from './init.ts';
+import { initScript, SHELL_STARTUP } from './init.ts';
 
 export interface InitramfsOptions {
   readonly guestName: string;
@@ -19,7 +19,7 @@ export function makeInitramfs(options: InitramfsOptions): Uint8Array {
     directory('bin'), directory('dev'), directory('etc'), directory('proc'), directory('root', 0o700), directory('sys'), directory('tmp', 0o1777),
     { kind: 'symlink', path: 'sbin', target: 'bin' },
     { kind: 'character-device', path: 'dev/console', major: 5, minor: 1 },
-    text('etc/passwd', PASSWD), text('etc/shrc', SHELL_STARTUP), text('init', initScript(options.guestName), 0o755),
+    text('etc/shrc', SHELL_STARTUP), text('init', initScript(options.guestName), 0o755),
     { kind: 'file', path: 'bin/busybox', data: options.busybox, mode: 0o755 },
   ];
   for (const applet of listApplets(options.busybox)) {

@@ -5,7 +5,7 @@ import { type Artifact, fetchArtifact, findArtifact } from './artifact.ts';
 import { cacheFolder, readChecked, readRecord, sha256, writeAtomically } from './cache.ts';
 import { type GuestDefinition, GUESTS } from './catalogue.ts';
 import { makeInitramfs } from './initramfs.ts';
-import { initScript, PASSWD, SHELL_STARTUP } from './init.ts';
+import { initScript, SHELL_STARTUP } from './init.ts';
 import { withLock } from './lock.ts';
 import type { WaitOptions } from './progress.ts';
 
@@ -94,7 +94,7 @@ function guestFolder(cache: string, definition: GuestDefinition): string {
 
 /** Changes whenever what we put into the RAM disk does. */
 function recipeOf(definition: GuestDefinition): string {
-  return sha256(Buffer.from(JSON.stringify([2, initScript(definition.name), SHELL_STARTUP, PASSWD, definition.busybox.id])));
+  return sha256(Buffer.from(JSON.stringify([3, initScript(definition.name), SHELL_STARTUP, definition.busybox.id])));
 }
 
 async function makeFolder(cache: string): Promise<void> {

@@ -1,0 +1,14 @@
+export { type AcpiOptions, buildAcpi, PC_FIXED_HARDWARE, type PlacedAcpi } from './acpi/build-acpi.ts';
+export { type FixedHardware } from './acpi/tables.ts';
+export { ADDRESS } from './address-map.ts';
+export type { BootSegment, BootState, RegisterName, SegmentName, TableRegister } from './boot-state.ts';
+export { E820_TYPE, type E820Entry, e820Map } from './e820.ts';
+export type { GuestMemory } from './guest-memory.ts';
+export { loadLinux, type LinuxImage } from './linux/load-linux.ts';
+export { detectKernelFormat, type KernelFormat, type KernelImage, loadKernel } from './load-kernel.ts';
+export { buildMpTable, type MpOptions } from './mp-table.ts';
+export { loadMultiboot1, type MultibootImage, type MultibootModule } from './multiboot.ts';
+export { installPlatformTables } from './platform-tables.ts';
+export { loadPvh, type PvhImage } from './pvh.ts';
+export { type FlatImage, loadFlat, loadRom } from './raw-images.ts';
+export { buildSmbios } from './smbios.ts';
