@@ -104,7 +104,9 @@ function opSizesOf(row: Row, mode: 16 | 32 | 64, pinned: boolean, wanted: number
   // Rows with a mandatory prefix of none or 66 cannot say the operand size with 66.
   if (row.prefix === 'none' || row.prefix === '66') sizes = sizes.filter((size) => size === natural || size === 8);
   if (row.opSizes.length > 0) return sizes.filter((size) => row.opSizes.includes(size) && (wanted === 0 || size === wanted));
-  if (wanted !== 0) return sizes.filter((size) => size === wanted);
+  const exact = sizes.filter((size) => size === wanted);
+  // wrssd in 16-bit code: the row has that size without a prefix.
+  if (wanted !== 0) return exact.length > 0 || wanted === 8 || row.prefix === 'any' ? exact : sizes;
   return pinned ? sizes : [natural];
 }
 
