@@ -114,7 +114,7 @@ export abstract class Machine {
   /** Linear address of segment:offset (i64 offset) with limit check. `segment` is static, or an operand's own via `address`. */
   abstract linear(segment: number, offset: Expr, bytes: number, write?: boolean): Expr;
   /** Linear address of a string source: the record's effective segment (DS unless overridden). */
-  abstract linearSource(offset: Expr, bytes: number): Expr;
+  abstract linearSource(offset: Expr, bytes: number, write?: boolean): Expr;
 
   loadLinear(linear: Expr, size: number): Expr {
     const host = this.hostRead(linear, size);

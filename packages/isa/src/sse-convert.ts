@@ -108,25 +108,22 @@ function toMmx(format: 'ps' | 'pd', truncate: boolean): InstructionEntry {
   return entry((m) => {
     checkMmx(m);
     const source = format === 'ps' ? lowOnly(m, readLowVector(m, 1, 8)) : readVector(m, 1);
+    // processors leave x87 mode before they find a SIMD exception
+    enterMmx(m);
     writeMmx(m, 0, v.lane64(packedToInt32(m, format, source, truncate), 0));
   });
 }
 /** Upper lanes must not raise anything. */
 const lowOnly = (m: Machine, value: Expr): Expr => m.let(v.shuffleLanes(8, value, v.zero(), [0, 2]));
 
-function singleFromMmx(m: Machine): void {
-  checkMmx(m);
-  const source = m.let(v.withLane64(v.zero(), 0, readMmx(m, 1)));
-  const result = packedFromInt32(m, source);
-  enterMmx(m);
-  m.write(0, v.shuffleLanes(8, result, m.read(0), [0, 3]));
-}
-function doubleFromMmx(m: Machine): void {
-  if (isMmx(m, 1)) checkMmx(m);
-  else checkSse(m);
-  const source = readMmx(m, 1);
-  if (isMmx(m, 1)) enterMmx(m);
-  m.write(0, v.convertLowI32F64(v.splat64(source)));
+/** A memory operand does not touch the x87 state. */
+function fromMmx(convert: (m: Machine, source: Expr) => Expr, merge: (m: Machine, result: Expr) => Expr): InstructionEntry {
+  return entry((m) => {
+    (isMmx(m, 1) ? checkMmx : checkSse)(m);
+    const source = m.let(v.withLane64(v.zero(), 0, readMmx(m, 1)));
+    if (isMmx(m, 1)) enterMmx(m);
+    m.write(0, merge(m, convert(m, source)));
+  });
 }
 
 export const FLOAT_CONVERT: Readonly<Record<string, InstructionEntry>> = {
@@ -139,5 +136,5 @@ export const FLOAT_CONVERT: Readonly<Record<string, InstructionEntry>> = {
   cvtps2dq: whole((m, value) => packedToInt32(m, 'ps', value, false)), cvttps2dq: whole((m, value) => packedToInt32(m, 'ps', value, true)),
   cvtpd2dq: whole((m, value) => packedToInt32(m, 'pd', value, false)), cvttpd2dq: whole((m, value) => packedToInt32(m, 'pd', value, true)),
   cvtps2pi: toMmx('ps', false), cvttps2pi: toMmx('ps', true), cvtpd2pi: toMmx('pd', false), cvttpd2pi: toMmx('pd', true),
-  cvtpi2ps: entry(singleFromMmx), cvtpi2pd: entry(doubleFromMmx),
+  cvtpi2ps: fromMmx(packedFromInt32, (m, result) => v.shuffleLanes(8, result, m.read(0), [0, 3])), cvtpi2pd: fromMmx((_m, source) => v.convertLowI32F64(source), (_m, result) => result),
 };

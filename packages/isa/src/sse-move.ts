@@ -85,7 +85,7 @@ function maskedStore(m: Machine): void {
   (mmx ? checkMmx : checkSse)(m);
   const data = mmx ? m.let(v.splat64(m.read(0))) : m.read(0);
   const mask = m.let(v.shrS8(mmx ? v.splat64(m.read(1)) : m.read(1), w.i32(7)));
-  const linear = m.isMemory(2) ? m.address(2, bytes, true) : m.linearSource(m.register(RDI, 8), bytes);
+  const address = m.form.addressSize, linear = m.linearSource(m.let(m.resize(address, 8, m.register(RDI, address))), bytes, true);
   const host = m.hostWrite(linear, bytes, true);
   if (mmx) m.fn.store(64, host, 0, v.lane64(v.bitselect(data, w.load('v128', 64, host), mask), 0));
   else m.fn.store(128, host, 0, v.bitselect(data, w.load('v128', 128, host), mask));
@@ -118,7 +118,7 @@ export const MOVES: Readonly<Record<string, InstructionEntry>> = {
   }),
   movdq2q: entry((m) => { checkMmx(m); writeMmx(m, 0, v.lane64(m.read(1), 0)); }),
   movntq: entry(nonTemporalQuad),
-  maskmovq: entry(maskedStore), maskmovdqu: entry(maskedStore),
+  maskmovq: { run: maskedStore, uses: ['address'] }, maskmovdqu: { run: maskedStore, uses: ['address'] },
   // MOVNTI is an ordinary store from a general register; it needs no SSE state.
   movnti: entry((m) => { m.write(0, m.read(1)); }),
 };
