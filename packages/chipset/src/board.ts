@@ -2,6 +2,8 @@ import type { Clock } from '@vmm/clock';
 import { MmioBus, PortBus } from '@vmm/device-kit';
 import type { Device, IrqLine } from '@vmm/device-kit';
 import { AcpiPm, ResetControl } from '@vmm/devices-acpi';
+import { DebugExit, PostCode } from '@vmm/devices-debug';
+import { I8042 } from '@vmm/devices-input';
 import { cmosBytes, Pit, Rtc } from '@vmm/devices-timer';
 import { InterruptController } from '@vmm/interrupts';
 import type { LocalApic } from '@vmm/interrupts';
@@ -29,7 +31,7 @@ export interface BoardOptions {
   readonly onPowerOff: () => void;
   /** The guest pulled RESET#: `cause` names how (keyboard controller, port 0xCF9, port 0x92 …). */
   readonly onReset: (cause: string) => void;
-  /** The guest wrote to the debug-exit port. Default: ignored. */
+  /** The guest wrote to the debug-exit port; the code is QEMU's, (value << 1) | 1. Default: ignored. */
   readonly onDebugExit?: (code: number) => void;
   /** The real-time clock at virtual time 0, in milliseconds since 1970. */
   readonly startUnixMs: number;
@@ -58,7 +60,7 @@ export interface Board {
 
 const PAGE_BYTES = 0x1000;
 const DEFAULT_LAPIC_HZ = 25_000_000;
-const ISA_IRQ = { timer: 0, rtc: 8 } as const;
+const ISA_IRQ = { timer: 0, keyboard: 1, rtc: 8, mouse: 12 } as const;
 
 /** Board `pc`: the chips of an i440FX-style PC. Needs no worker: every placement is up to `remote`. */
 export function createBoard(options: BoardOptions): Board {
@@ -90,7 +92,17 @@ export function createBoard(options: BoardOptions): Board {
   attach(new AcpiPm({ clock: options.clock, sci: gsi(ACPI_PM.SCI), onPowerOff: options.onPowerOff }));
   attach(new ResetControl({ onReset: () => { options.onReset('port 0xCF9'); } }));
   const uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq: gsi(COM1_IRQ), output: options.serial });
-  attach(options.remote?.serial === undefined ? uart : new DeviceProxy(uart, options.remote.serial));
+  const debugConsole = PLACEABLE_DEVICES.debugConsole({ output: options.debugConsole ?? { transmit: () => {} } });
+  const { remote = {} } = options;
+  attach(remote.serial === undefined ? uart : new DeviceProxy(uart, remote.serial));
+  attach(remote.debugConsole === undefined ? debugConsole : new DeviceProxy(debugConsole, remote.debugConsole));
+  attach(new DebugExit({ onExit: (code) => { options.onDebugExit?.(code); } }));
+  attach(new PostCode());
+  const a20 = options.onA20;
+  attach(new I8042({
+    keyboardIrq: gsi(ISA_IRQ.keyboard), mouseIrq: gsi(ISA_IRQ.mouse), onReset: () => { options.onReset('keyboard controller'); },
+    ...(a20 === undefined ? {} : { onA20: a20 }),
+  }));
 
   return {
     ports, mmio, devices, cpu, interrupts,

@@ -1,6 +1,7 @@
 import type { AccessHandler } from '@vmm/bus';
 import { MmioBus, PortBus } from '@vmm/device-kit';
 import type { AccessSize, Clock, Device, IrqLine } from '@vmm/device-kit';
+import { DebugConsole } from '@vmm/devices-debug';
 import { Uart16550 } from '@vmm/devices-serial';
 
 /** Devices that may run beside the vCPU or in a worker of their own. */
@@ -29,6 +30,8 @@ export interface SerialDevicesOptions {
 export const PLACEABLE_DEVICES = {
   serial: (parts: { clock: Clock; irq: IrqLine; output: ByteOutput }) =>
     new Uart16550({ clock: parts.clock, irq: parts.irq, onTransmit: (byte) => { parts.output.transmit(byte); } }),
+  debugConsole: (parts: { output: ByteOutput }) =>
+    new DebugConsole({ onByte: (byte) => { parts.output.transmit(byte); } }),
 } as const;
 
 /** The device side of placement `worker`: answers the access ring for the devices that were placed here. */
@@ -46,6 +49,7 @@ export class SerialDevices implements AccessHandler {
       this.#uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq, output: options.serial });
       this.#attach(this.#uart);
     }
+    if (options.placed('debugConsole')) this.#attach(PLACEABLE_DEVICES.debugConsole({ output: options.debugConsole }));
   }
 
   /** Bytes from the other end of the serial line; answers how many were taken. */

@@ -48,7 +48,7 @@ export function exitCodeOfMachine(exit: MachineExit): number {
   switch (exit.reason) {
     case 'poweroff': case 'reset': case 'stopped': return EXIT.ok;
     case 'triple-fault': return EXIT.tripleFault;
-    case 'debug-exit': return ((exit.code << 1) | 1) & 0xff;
+    case 'debug-exit': return exit.code;
     case 'error': return exitCodeOf(exit.error);
   }
 }

@@ -42,7 +42,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .description('A complete x86 virtual machine monitor')
     .version((JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version)
     .exitOverride()
-    .configureOutput({ writeErr: (text) => { writeAll(2, text.replace(/^error: /, 'vmm: ')); } })
+    .configureOutput({ writeErr: (text) => { writeAll(2, text.replace(/^error: /, 'vmm: ').replace('\n(', ' (')); } })
     .showSuggestionAfterError(true);
   addRun(program).action(async (options: RunOptions) => { code = await run(options, signal); });
   program.command('guests').description('list the guests that vmm can boot by name').action(() => { writeAll(1, listGuests()); });

@@ -1,8 +1,9 @@
 import type { BootState, CpuModel } from '@vmm/cpu';
-import { VmmError } from '@vmm/spec';
+import { loadKernel } from '@vmm/firmware';
+import type { GuestMemory, KernelFormat } from '@vmm/firmware';
 import type { EngineParts } from './engine.ts';
 
-export interface BootParts extends EngineParts {
+export interface BootParts extends Pick<EngineParts, 'config' | 'memory'> {
   readonly model: CpuModel;
 }
 
@@ -12,7 +13,22 @@ export interface LoadedBoot {
   readonly entry: string;
 }
 
+const FORMAT_NAMES: Readonly<Record<KernelFormat, string>> = {
+  linux: 'Linux boot protocol', pvh: 'PVH', multiboot1: 'multiboot 1', 'boot-sector': 'boot sector',
+};
+
 /** Puts the image, the RAM disk and the firmware's tables into guest memory. Throws `VmmError` when the machine cannot boot it. */
-export function bootMachine(_parts: BootParts): LoadedBoot {
-  throw new VmmError('IMAGE_INVALID', 'Cannot load a kernel: this build has no loader', { hint: 'Use a build that has @vmm/firmware.' });
+export function bootMachine({ config, memory, model }: BootParts): LoadedBoot {
+  const guest: GuestMemory = {
+    sizeBytes: memory.ramBytes,
+    write: (gpa, bytes) => { memory.guest.writeBytes(gpa, bytes); },
+    read: (gpa, length) => memory.guest.readBytes(gpa, length),
+  };
+  memory.guest.fill(0, LOW_MEMORY_BYTES);
+  const { kernel, initrd, commandLine } = config.boot;
+  const state = loadKernel(guest, { kernel, commandLine, hasLongMode: model.features.includes('lm'), ...(initrd === undefined ? {} : { initrd }) });
+  return { state, entry: `${FORMAT_NAMES[state.format]}, ${state.mode} mode, rip 0x${state.rip.toString(16)}` };
 }
+
+/** Tables and vectors of an earlier boot must not be found. */
+const LOW_MEMORY_BYTES = 0x10_0000;

@@ -23,7 +23,7 @@ export type MachineExit =
   | { readonly reason: 'poweroff' }
   | { readonly reason: 'stopped' }
   | { readonly reason: 'reset' }
-  /** The guest wrote to the debug-exit port. */
+  /** The guest wrote v to the debug-exit port: `code` is (v << 1) | 1, as QEMU ends. */
   | { readonly reason: 'debug-exit'; readonly code: number }
   | { readonly reason: 'triple-fault'; readonly dump: RegisterDump }
   | { readonly reason: 'error'; readonly error: VmmError | Error };

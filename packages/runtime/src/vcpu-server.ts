@@ -100,10 +100,12 @@ class VcpuServer {
       this.#report({ kind: 'started', entry });
       let end = await this.#loop.run();
       while (this.#restarts(end)) end = await this.#loop.run();
-      this.#remote?.fence();
+      if (!this.#isCancelled()) this.#remote?.fence();
       this.#report({ kind: 'exit', exit: this.#exit ?? { reason: 'stopped' } });
     } catch (error) {
-      this.#report({ kind: 'failed', error: toWire(error) });
+      // an access to another worker gives up when the machine is being stopped: that is no failure
+      if (this.#isCancelled()) this.#report({ kind: 'exit', exit: { reason: 'stopped' } });
+      else this.#report({ kind: 'failed', error: toWire(error) });
     }
   }
 
