@@ -58,6 +58,10 @@ export class Cpu {
   /** The table entry read last, and where it lies. */
   descriptorLo = 0;
   descriptorHi = 0;
+  /** A task switch got past the point of no return: faults now belong to the new task. */
+  isTaskCommitted = false;
+  /** The new TSS has its T bit set. */
+  isTaskTrapDue = false;
   /** What a far return or IRET has popped. */
   readonly frame: FarReturn = { size: 0, popsStack: false, cs: 0, ripLo: 0, ripHi: 0, flags: 0, mask: 0, releaseBytes: 0 };
   /** The stack segment that openInnerStack took from the TSS. */

@@ -8,7 +8,7 @@ import { hasDescriptors, isLongMode, recomputeMode } from './mode.ts';
 import { attributesOf, dplOf, isConformingCode, isNull, limitOf, markAccessed, readDescriptor, setNullSegment, setRealSegment, setSegment, setVm86Segment } from './segments.ts';
 import { FAULT, REDISPATCH } from './status.ts';
 import type { Status } from './status.ts';
-import { switchTask, TASK_SWITCH } from './task-switch.ts';
+import { settleTaskSwitch, switchTask, TASK_SWITCH } from './task-switch.ts';
 
 const CODE = ATTRIBUTE.S | ATTRIBUTE.CODE;
 
@@ -102,7 +102,7 @@ function throughSystemDescriptor(cpu: Cpu, selector: number, isCall: boolean): S
   if (isGate) return throughCallGate(cpu, selector, isCall);
   const task = type === SYSTEM_TYPE.TASK_GATE ? cpu.descriptorLo >>> 16 : selector;
   cpu.setReturn(cpu.nextRipLo, cpu.nextRipHi);
-  return switchTask(cpu, task, isCall ? TASK_SWITCH.CALL : TASK_SWITCH.JUMP, 0) ? REDISPATCH : FAULT;
+  return settleTaskSwitch(cpu, switchTask(cpu, task, isCall ? TASK_SWITCH.CALL : TASK_SWITCH.JUMP, 0));
 }
 
 function throughCallGate(cpu: Cpu, gateSelector: number, isCall: boolean): Status {

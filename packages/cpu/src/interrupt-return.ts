@@ -65,7 +65,7 @@ function iretProtected(cpu: Cpu, size: number): Status {
   const { state, stack } = cpu;
   if (state.get('eflags') & EFLAGS.NT) {
     if (isLongMode(state)) return cpu.protectionFault();
-    return returnFromTask(cpu) ? REDISPATCH : FAULT;
+    return returnFromTask(cpu);
   }
   stack.openCurrent();
   if (!stack.pop(size)) return FAULT;

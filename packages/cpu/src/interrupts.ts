@@ -7,7 +7,7 @@ import { isLongMode, isProtected, recomputeMode, refreshSegment } from './mode.t
 import {
   attributesOf, baseOf, dplOf, isConformingCode, isNull, isWritableData, limitOf, markAccessed, readDescriptor, setNullSegment, setRealSegment, setSegment,
 } from './segments.ts';
-import { switchTask, TASK_SWITCH } from './task-switch.ts';
+import { enterTask } from './task-switch.ts';
 
 /** Who caused the event; decides the EXT bit of error codes, the DPL check of the gate and RF in the pushed flags. */
 export const SOURCE = { EXTERNAL: 0, FAULT: 1, TRAP: 2, SOFTWARE: 3 } as const;
@@ -18,6 +18,7 @@ export const SOURCE = { EXTERNAL: 0, FAULT: 1, TRAP: 2, SOFTWARE: 3 } as const;
  */
 export function deliverEvent(cpu: Cpu, vector: number, source: number, hasError: boolean, error: number): boolean {
   const state = cpu.state;
+  cpu.isTaskCommitted = false;
   let delivered: boolean;
   if (!isProtected(state)) delivered = deliverReal(cpu, vector);
   else if (isLongMode(state)) delivered = deliverLong(cpu, vector, source, hasError, error);
@@ -174,16 +175,6 @@ function refreshDataSegments(cpu: Cpu): void {
   refreshSegment(cpu.state, SEG.DS);
   refreshSegment(cpu.state, SEG.FS);
   refreshSegment(cpu.state, SEG.GS);
-}
-
-function enterTask(cpu: Cpu, selector: number, hasError: boolean, error: number, external: number): boolean {
-  if (!switchTask(cpu, selector, TASK_SWITCH.GATE, external)) return false;
-  if (!hasError) return true;
-  const { state, stack } = cpu;
-  stack.openCurrent();
-  if (!stack.push(state.get('segmentAttributes', SEG.TR) & 8 ? 4 : 2, error)) return false;
-  stack.commit();
-  return true;
 }
 
 function deliverLong(cpu: Cpu, vector: number, source: number, hasError: boolean, error: number): boolean {

@@ -5,11 +5,12 @@ import { readFlags } from './flags.ts';
 import { deliverEvent, SOURCE } from './interrupts.ts';
 import { DONE, FAULT, REDISPATCH } from './status.ts';
 import type { Status } from './status.ts';
+import { settleTaskSwitch } from './task-switch.ts';
 import { isRedirected, redirectInterrupt } from './virtual-8086.ts';
 
 function deliverBehind(cpu: Cpu, vector: number, source: number): Status {
   cpu.setReturn(cpu.nextRipLo, cpu.nextRipHi);
-  return deliverEvent(cpu, vector, source, false, 0) ? REDISPATCH : FAULT;
+  return deliverEvent(cpu, vector, source, false, 0) ? REDISPATCH : settleTaskSwitch(cpu, false);
 }
 
 export function softwareInterrupt(cpu: Cpu): Status {
