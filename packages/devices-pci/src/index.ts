@@ -1,0 +1,14 @@
+export type { Bar, BarChange } from './bar.ts';
+export { i440fxHostBridge } from './i440fx.ts';
+export type { I440fxOptions } from './i440fx.ts';
+export { Msi, msiCapability } from './msi.ts';
+export type { MsiSink } from './msi.ts';
+export { Msix, msixCapability } from './msix.ts';
+export type { MsixOptions } from './msix.ts';
+export { PciBus } from './pci-bus.ts';
+export { PciFunction } from './pci-function.ts';
+export type { Capability, ConfigBytes, PciFunctionOptions } from './pci-function.ts';
+export { PciHost } from './pci-host.ts';
+export type { PciHostOptions } from './pci-host.ts';
+export { Piix3IsaBridge, piix4PowerManagement, pirqOf } from './piix.ts';
+export type { Piix3Options, Piix4PowerManagementOptions } from './piix.ts';
