@@ -3,16 +3,20 @@
 // @hot
 import type { AccessSize, Clock, Device, MmioRange, Nanoseconds } from '@vmm/device-kit';
 import { APIC_BASE, APIC_ESR, DELIVERY_MODE, ICR, LVT, MSR, SVR } from '@vmm/spec';
-import { BROADCAST, widenDestination } from './apic-message.ts';
-import type { ApicBus, ApicMessage } from './apic-message.ts';
+import { decodeIcr, isLegalApicBase, matchesX2apicLogical, matchesXapicLogical, x2apicLogicalId } from './apic-addressing.ts';
+import { APIC_EVENT, ApicEvents } from './apic-events.ts';
+import type { ApicEventsState } from './apic-events.ts';
+import { BROADCAST } from './apic-message.ts';
+import type { ApicBus } from './apic-message.ts';
 import { ApicTimer } from './apic-timer.ts';
 import type { ApicTimerState } from './apic-timer.ts';
+import { ApicVectors } from './apic-vectors.ts';
+import type { ApicVectorsState } from './apic-vectors.ts';
 import type { CpuInterrupts } from './cpu-interrupts.ts';
 import {
   ICR_X2APIC_WRITABLE, LVT_ENTRIES, LVT_WRITABLE, R, REGISTER_COUNT, resetRegisters, SVR_WRITABLE, timerDivisor, VERSION,
   VIRTUAL_WIRE, X2APIC_ACCESS,
 } from './local-apic.registers.ts';
-import { VectorSet } from './vector-set.ts';
 
 export interface LocalApicOptions {
   /** APIC id: 8 bits, or 32 for a vCPU that only x2APIC can name. */
@@ -36,24 +40,20 @@ export interface LocalApicOptions {
 
 interface LocalApicState {
   readonly registers: Uint32Array;
-  readonly isr: Uint32Array;
-  readonly tmr: Uint32Array;
-  readonly irr: Uint32Array;
+  readonly vectors: ApicVectorsState;
   readonly timer: ApicTimerState;
   readonly apicBase: readonly [low: number, high: number];
   readonly pendingErrors: number;
   readonly tscDeadline: readonly [low: number, high: number];
   readonly lint: readonly [boolean, boolean];
   readonly isExternalLatched: boolean;
-  readonly events: number;
-  readonly startupVector: number;
+  readonly events: ApicEventsState;
 }
 
 const PAGE_BYTES = 0x1000;
 const TWO_32 = 0x1_0000_0000;
 const FIRST_LEGAL_VECTOR = 16;
-const EVENT = { NMI: 1, SMI: 2, INIT: 4, STARTUP: 8 } as const;
-const APIC_BASE_RESERVED = 0x2ff;
+const MODE_BITS = APIC_BASE.GLOBAL_ENABLE | APIC_BASE.X2APIC_ENABLE;
 
 export class LocalApic implements CpuInterrupts, Device {
   readonly id: number;
@@ -63,9 +63,8 @@ export class LocalApic implements CpuInterrupts, Device {
   msrHigh = 0;
   readonly #options: LocalApicOptions;
   readonly #timer: ApicTimer;
-  readonly #isr = new VectorSet();
-  readonly #tmr = new VectorSet();
-  readonly #irr = new VectorSet();
+  readonly #vectors = new ApicVectors();
+  readonly #events = new ApicEvents();
   #r = resetRegisters();
   #apicBaseLow = 0;
   #apicBaseHigh = 0;
@@ -74,8 +73,6 @@ export class LocalApic implements CpuInterrupts, Device {
   #tscDeadlineHigh = 0;
   readonly #lint: [boolean, boolean] = [false, false];
   #isExternalLatched = false;
-  #events = 0;
-  #startupVector = -1;
   #isIntr = false;
 
   constructor(options: LocalApicOptions) {
@@ -118,19 +115,13 @@ export class LocalApic implements CpuInterrupts, Device {
     return this.#apicBaseHigh;
   }
 
-  /** SDM vol 3A §11.12.5, Figure 11-27: the legal transitions. */
   writeApicBase(low: number, high: number): boolean {
-    const modeBits = APIC_BASE.GLOBAL_ENABLE | APIC_BASE.X2APIC_ENABLE;
-    const mode = low & modeBits;
-    const isChanged = mode !== (this.#apicBaseLow & modeBits);
-    if ((low & APIC_BASE_RESERVED) !== 0 || mode === APIC_BASE.X2APIC_ENABLE) return false;
-    if ((mode & APIC_BASE.X2APIC_ENABLE) !== 0 && this.#options.hasX2apic === false) return false;
-    if (isChanged && mode === APIC_BASE.GLOBAL_ENABLE && this.isX2apic) return false;
-    if (isChanged && mode === modeBits && !this.isEnabled) return false;
+    if (!isLegalApicBase(this.#apicBaseLow, low, this.#options.hasX2apic !== false)) return false;
+    const isModeChanged = ((low ^ this.#apicBaseLow) & MODE_BITS) !== 0;
     this.#apicBaseLow = low;
     this.#apicBaseHigh = high;
-    if (isChanged && mode === 0) this.#clear();
-    if (isChanged && mode === modeBits) this.#r[R.ICR_HIGH] = 0;
+    if (isModeChanged && !this.isEnabled) this.#clear();
+    if (isModeChanged && this.isX2apic) this.#r[R.ICR_HIGH] = 0;
     this.#options.onRelocate?.(this.mmio[0]?.base);
     this.#update();
     return true;
@@ -149,55 +140,48 @@ export class LocalApic implements CpuInterrupts, Device {
       this.#update();
       return vector;
     }
-    const vector = this.pendingVector();
+    const vector = this.#vectors.take();
     if (vector < 0) return this.#r[R.SVR]! & SVR.VECTOR_MASK;
-    this.#irr.delete(vector);
-    this.#isr.add(vector);
     this.#update();
     return vector;
   }
 
   /** The highest requested vector above the processor priority, or -1. An ExtINT is not among them. */
   pendingVector(): number {
-    if (!this.isEnabled) return -1;
-    const vector = this.#irr.highest();
-    return vector >= 0 && vector >> 4 > this.processorPriority() >> 4 ? vector : -1;
+    return this.isEnabled ? this.#vectors.pending() : -1;
   }
 
   hasEvent(): boolean {
-    return this.#events !== 0;
+    return this.#events.areWaiting;
   }
 
   takeNmi(): boolean {
-    return this.#take(EVENT.NMI);
+    return this.#events.take(APIC_EVENT.NMI);
   }
 
   takeSmi(): boolean {
-    return this.#take(EVENT.SMI);
+    return this.#events.take(APIC_EVENT.SMI);
   }
 
   takeInit(): boolean {
-    return this.#take(EVENT.INIT);
+    return this.#events.take(APIC_EVENT.INIT);
   }
 
   takeStartup(): number {
-    return this.#take(EVENT.STARTUP) ? this.#startupVector : -1;
+    return this.#events.takeStartup();
   }
 
   get cr8(): number {
-    return this.#r[R.TPR]! >> 4;
+    return this.#vectors.tpr >> 4;
   }
 
   set cr8(value: number) {
-    this.#r[R.TPR] = (value & 15) << 4;
+    this.#vectors.tpr = (value & 15) << 4;
     this.#update();
   }
 
-  /** SDM vol 3A §11.8.3.1: the higher of TPR and the class in service. */
   processorPriority(): number {
-    const tpr = this.#r[R.TPR]!;
-    const inService = this.#isr.highest();
-    return inService < 0 || tpr >> 4 >= inService >> 4 ? tpr : inService & 0xf0;
+    return this.#vectors.processorPriority();
   }
 
   // From the pins, the bus and the processor's own sources
@@ -207,7 +191,7 @@ export class LocalApic implements CpuInterrupts, Device {
     const rises = level && !this.#lint[pin];
     this.#lint[pin] = level;
     if (!this.isEnabled) {
-      if (pin === 1 && rises) this.#raise(EVENT.NMI);
+      if (pin === 1 && rises) this.#raise(APIC_EVENT.NMI);
     } else {
       this.#deliverPin(pin, rises);
     }
@@ -219,14 +203,8 @@ export class LocalApic implements CpuInterrupts, Device {
     if (!this.isEnabled) return false;
     if (destination === BROADCAST) return true;
     if (!isLogical) return destination === (this.isX2apic ? this.id : this.id & 0xff);
-    if (this.isX2apic) {
-      const own = this.#x2apicLdr();
-      return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
-    }
-    const own = this.#r[R.LDR]! >>> 24;
-    const isFlat = this.#r[R.DFR]! >>> 28 === 15;
-    if (isFlat) return (destination & own) !== 0;
-    return destination >> 4 === own >> 4 && (destination & own & 15) !== 0;
+    if (this.isX2apic) return matchesX2apicLogical(destination, this.id);
+    return matchesXapicLogical(destination, this.#r[R.LDR]!, this.#r[R.DFR]!);
   }
 
   /** Takes a message that is for this APIC (the bus has looked). */
@@ -234,10 +212,10 @@ export class LocalApic implements CpuInterrupts, Device {
     switch (deliveryMode) {
       case DELIVERY_MODE.FIXED:
       case DELIVERY_MODE.LOWEST_PRIORITY: this.#accept(vector, isLevelTriggered); break;
-      case DELIVERY_MODE.SMI: this.#raise(EVENT.SMI); break;
-      case DELIVERY_MODE.NMI: this.#raise(EVENT.NMI); break;
+      case DELIVERY_MODE.SMI: this.#raise(APIC_EVENT.SMI); break;
+      case DELIVERY_MODE.NMI: this.#raise(APIC_EVENT.NMI); break;
       case DELIVERY_MODE.INIT: this.#receiveInit(); break;
-      case DELIVERY_MODE.STARTUP: this.#startupVector = vector; this.#raise(EVENT.STARTUP); break;
+      case DELIVERY_MODE.STARTUP: this.#events.raiseStartup(vector); this.onChange(); break;
       case DELIVERY_MODE.EXTINT: this.#isExternalLatched = true; this.#update(); break;
     }
   }
@@ -298,8 +276,7 @@ export class LocalApic implements CpuInterrupts, Device {
   reset(): void {
     this.#apicBaseLow = APIC_BASE.DEFAULT_ADDRESS | APIC_BASE.GLOBAL_ENABLE | (this.#options.isBootProcessor ? APIC_BASE.BSP : 0);
     this.#apicBaseHigh = 0;
-    this.#events = 0;
-    this.#startupVector = -1;
+    this.#events.clear();
     this.#clear();
     this.#options.onRelocate?.(this.#baseGpa());
     this.#update();
@@ -307,27 +284,23 @@ export class LocalApic implements CpuInterrupts, Device {
 
   save(): LocalApicState {
     return {
-      registers: this.#r.slice(), isr: this.#isr.save(), tmr: this.#tmr.save(), irr: this.#irr.save(),
-      timer: this.#timer.save(), apicBase: [this.#apicBaseLow, this.#apicBaseHigh], pendingErrors: this.#pendingErrors,
+      registers: this.#r.slice(), vectors: this.#vectors.save(), timer: this.#timer.save(), apicBase: [this.#apicBaseLow, this.#apicBaseHigh], pendingErrors: this.#pendingErrors,
       tscDeadline: [this.#tscDeadlineLow, this.#tscDeadlineHigh], lint: [...this.#lint],
-      isExternalLatched: this.#isExternalLatched, events: this.#events, startupVector: this.#startupVector,
+      isExternalLatched: this.#isExternalLatched, events: this.#events.save(),
     };
   }
 
   restore(snapshot: unknown): void {
     const state = snapshot as LocalApicState;
     this.#r = state.registers.slice();
-    this.#isr.restore(state.isr);
-    this.#tmr.restore(state.tmr);
-    this.#irr.restore(state.irr);
+    this.#vectors.restore(state.vectors);
     this.#timer.restore(state.timer);
     [this.#apicBaseLow, this.#apicBaseHigh] = state.apicBase;
     [this.#tscDeadlineLow, this.#tscDeadlineHigh] = state.tscDeadline;
     this.#pendingErrors = state.pendingErrors;
     [this.#lint[0], this.#lint[1]] = state.lint;
     this.#isExternalLatched = state.isExternalLatched;
-    this.#events = state.events;
-    this.#startupVector = state.startupVector;
+    this.#events.restore(state.events);
     this.#options.onRelocate?.(this.mmio[0]?.base);
     this.#update();
   }
@@ -338,9 +311,7 @@ export class LocalApic implements CpuInterrupts, Device {
       this.#r[R.LVT_LINT0] = VIRTUAL_WIRE.LINT0;
       this.#r[R.LVT_LINT1] = VIRTUAL_WIRE.LINT1;
     }
-    this.#isr.clear();
-    this.#tmr.clear();
-    this.#irr.clear();
+    this.#vectors.clear();
     this.#timer.stop();
     this.#timer.setPeriodic(false);
     this.#timer.setDivide(timerDivisor(0));
@@ -362,10 +333,11 @@ export class LocalApic implements CpuInterrupts, Device {
       case R.VERSION: return VERSION;
       case R.APR:
       case R.PPR: return this.processorPriority();
-      case R.LDR: return this.isX2apic ? this.#x2apicLdr() : this.#r[R.LDR]!;
+      case R.LDR: return this.isX2apic ? x2apicLogicalId(this.id) : this.#r[R.LDR]!;
       case R.TIMER_INITIAL_COUNT: return this.#timer.initialCount;
       case R.TIMER_CURRENT_COUNT: return this.#timer.currentCount();
-      case R.TPR: case R.DFR: case R.SVR: case R.ESR: case R.ICR_LOW: case R.ICR_HIGH: case R.TIMER_DIVIDE:
+      case R.TPR: return this.#vectors.tpr;
+      case R.DFR: case R.SVR: case R.ESR: case R.ICR_LOW: case R.ICR_HIGH: case R.TIMER_DIVIDE:
       case R.LVT_TIMER: case R.LVT_THERMAL: case R.LVT_PERFORMANCE: case R.LVT_LINT0: case R.LVT_LINT1: case R.LVT_ERROR:
         return this.#r[index]!;
       case R.EOI: case R.RRD: return 0;
@@ -374,16 +346,16 @@ export class LocalApic implements CpuInterrupts, Device {
   }
 
   #readVectors(index: number): number {
-    if (index >= R.ISR0 && index < R.TMR0) return this.#isr.words[index - R.ISR0]!;
-    if (index >= R.TMR0 && index < R.IRR0) return this.#tmr.words[index - R.TMR0]!;
-    if (index >= R.IRR0 && index < R.ESR) return this.#irr.words[index - R.IRR0]!;
+    if (index >= R.ISR0 && index < R.TMR0) return this.#vectors.isr.words[index - R.ISR0]!;
+    if (index >= R.TMR0 && index < R.IRR0) return this.#vectors.tmr.words[index - R.TMR0]!;
+    if (index >= R.IRR0 && index < R.ESR) return this.#vectors.irr.words[index - R.IRR0]!;
     this.#noteError(APIC_ESR.ILLEGAL_REGISTER);
     return 0;
   }
 
   #writeRegister(index: number, value: number): void {
     switch (index) {
-      case R.TPR: this.#r[R.TPR] = value & 0xff; this.#update(); break;
+      case R.TPR: this.#vectors.tpr = value & 0xff; this.#update(); break;
       case R.EOI: this.#endOfInterrupt(); break;
       case R.LDR: this.#r[R.LDR] = value & 0xff00_0000; break;
       case R.DFR: this.#r[R.DFR] = value | 0x0fff_ffff; break;
@@ -421,10 +393,6 @@ export class LocalApic implements CpuInterrupts, Device {
       case R.TIMER_DIVIDE: return 0xb;
       default: return LVT_WRITABLE[index] ?? 0;
     }
-  }
-
-  #x2apicLdr(): number {
-    return (((this.id >>> 4) << 16) | (1 << (this.id & 15))) >>> 0;
   }
 
   /** While software has the APIC disabled every LVT entry is masked and stays so. */
@@ -494,24 +462,11 @@ export class LocalApic implements CpuInterrupts, Device {
   #writeIcr(value: number): void {
     const low = value & ~ICR.DELIVERY_STATUS;
     this.#r[R.ICR_LOW] = low;
-    const deliveryMode = (low >> ICR.DELIVERY_MODE_SHIFT) & 7;
-    const vector = low & ICR.VECTOR_MASK;
-    const isInitDeassert = deliveryMode === DELIVERY_MODE.INIT && (low & ICR.LEVEL_TRIGGERED) !== 0 && (low & ICR.ASSERT) === 0;
-    if (isInitDeassert) return; // sets arbitration ids on processors of last century
-    if (deliveryMode <= DELIVERY_MODE.LOWEST_PRIORITY && vector < FIRST_LEGAL_VECTOR) {
-      this.#noteError(APIC_ESR.SEND_ILLEGAL_VECTOR);
-      return;
-    }
-    const high = this.#r[R.ICR_HIGH]!;
-    const message: ApicMessage = {
-      destination: this.isX2apic ? high : widenDestination(high >>> 24),
-      isLogical: (low & ICR.LOGICAL_DESTINATION) !== 0,
-      deliveryMode,
-      vector,
-      isLevelTriggered: false,
-      shorthand: (low & ICR.SHORTHAND_MASK) >> ICR.SHORTHAND_SHIFT,
-    };
-    if (message.shorthand === ICR.SHORTHAND_SELF) this.receive(deliveryMode, vector, false);
+    const message = decodeIcr(low, this.#r[R.ICR_HIGH]!, this.isX2apic);
+    if (message === undefined) return;
+    const { deliveryMode, vector } = message;
+    if (deliveryMode <= DELIVERY_MODE.LOWEST_PRIORITY && vector < FIRST_LEGAL_VECTOR) this.#noteError(APIC_ESR.SEND_ILLEGAL_VECTOR);
+    else if (message.shorthand === ICR.SHORTHAND_SELF) this.receive(deliveryMode, vector, false);
     else this.#options.bus.send(message, this.id);
   }
 
@@ -522,8 +477,8 @@ export class LocalApic implements CpuInterrupts, Device {
 
   #receiveInit(): void {
     this.#clear();
-    this.#events &= ~(EVENT.NMI | EVENT.SMI | EVENT.STARTUP);
-    this.#raise(EVENT.INIT);
+    this.#events.clear();
+    this.#raise(APIC_EVENT.INIT);
     this.#update();
   }
 
@@ -532,19 +487,16 @@ export class LocalApic implements CpuInterrupts, Device {
   #accept(vector: number, isLevelTriggered: boolean): void {
     if (!this.isSoftwareEnabled) return;
     if (vector < FIRST_LEGAL_VECTOR) return this.#noteError(APIC_ESR.RECEIVE_ILLEGAL_VECTOR);
-    if (isLevelTriggered) this.#tmr.add(vector);
-    else this.#tmr.delete(vector);
-    this.#irr.add(vector);
+    this.#vectors.accept(vector, isLevelTriggered);
     this.#update();
   }
 
   #endOfInterrupt(): void {
-    const vector = this.#isr.highest();
+    const vector = this.#vectors.end();
     if (vector < 0) return;
-    this.#isr.delete(vector);
     this.#endOfPinInterrupt(0, vector);
     this.#endOfPinInterrupt(1, vector);
-    const isBroadcast = this.#tmr.has(vector) && (this.#r[R.SVR]! & SVR.SUPPRESS_EOI_BROADCAST) === 0;
+    const isBroadcast = this.#vectors.tmr.has(vector) && (this.#r[R.SVR]! & SVR.SUPPRESS_EOI_BROADCAST) === 0;
     if (isBroadcast) this.#options.bus.endOfInterrupt(vector);
     this.#update();
   }
@@ -588,14 +540,8 @@ export class LocalApic implements CpuInterrupts, Device {
     return (this.#lint[0] && isExternal(this.#r[R.LVT_LINT0]!)) || (this.#lint[1] && isExternal(this.#r[R.LVT_LINT1]!));
   }
 
-  #take(event: number): boolean {
-    if ((this.#events & event) === 0) return false;
-    this.#events &= ~event;
-    return true;
-  }
-
   #raise(event: number): void {
-    this.#events |= event;
+    this.#events.raise(event);
     this.onChange();
   }
 
