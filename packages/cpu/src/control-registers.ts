@@ -1,5 +1,6 @@
 /** @hot (MOV CR3, INVLPG) Control and debug registers. SDM vol 3A §2.5, §4.1, vol 3B §17.2 */
 import { DR6, DR7 } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import { ATTRIBUTE, CR0, CR4, EFER, EFLAGS, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { isCode64, recomputeMode, refreshSegments, refreshSingleStep } from './mode.ts';
@@ -17,11 +18,11 @@ export function readControlRegister(cpu: Cpu): Status {
   if (cpu.cpl !== 0) return cpu.protectionFault();
   const hasHigh = isCode64(state);
   switch (cpu.argLo(0)) {
-    case 0: cpu.setResult(state.lo('cr0')); return DONE;
-    case 2: cpu.setResult(state.lo('cr2'), hasHigh ? state.hi('cr2') : 0); return DONE;
-    case 3: cpu.setResult(state.lo('cr3'), hasHigh ? state.hi('cr3') : 0); return DONE;
-    case 4: cpu.setResult(state.lo('cr4')); return DONE;
-    case 8: cpu.setResult(cpu.apic ? cpu.apic.cr8 : state.lo('cr8')); return DONE;
+    case 0: cpu.setResult(state.word(STATE.cr0)); return DONE;
+    case 2: cpu.setResult(state.word(STATE.cr2), hasHigh ? state.word(STATE.cr2 + 4) : 0); return DONE;
+    case 3: cpu.setResult(state.word(STATE.cr3), hasHigh ? state.word(STATE.cr3 + 4) : 0); return DONE;
+    case 4: cpu.setResult(state.word(STATE.cr4)); return DONE;
+    case 8: cpu.setResult(cpu.apic ? cpu.apic.cr8 : state.word(STATE.cr8)); return DONE;
     default: return cpu.undefinedOpcode();
   }
 }
@@ -33,13 +34,13 @@ export function writeControlRegister(cpu: Cpu): Status {
   switch (cpu.argLo(0)) {
     case 0: return hi === 0 && writeCr0(cpu, lo) ? cpu.advance() : cpu.protectionFault();
     case 2:
-      state.setWords('cr2', lo, hi);
+      state.setPair(STATE.cr2, lo, hi);
       return DONE;
     case 3: return writeCr3(cpu, lo, hi) ? cpu.advance() : cpu.protectionFault();
     case 4: return hi === 0 && writeCr4(cpu, lo) ? cpu.advance() : cpu.protectionFault();
     case 8:
       if (hi !== 0 || lo & ~15) return cpu.protectionFault();
-      state.setWords('cr8', lo, 0);
+      state.setPair(STATE.cr8, lo, 0);
       if (cpu.apic) cpu.apic.cr8 = lo;
       return cpu.advance();
     default: return cpu.undefinedOpcode();
@@ -49,13 +50,13 @@ export function writeControlRegister(cpu: Cpu): Status {
 /** False: #GP(0) is due and nothing has changed. */
 export function writeCr0(cpu: Cpu, value: number): boolean {
   const state = cpu.state;
-  const before = state.lo('cr0');
+  const before = state.word(STATE.cr0);
   const next = value & CR0_WRITABLE | CR0.ET;
   const changed = before ^ next;
   if (next & CR0.PG && !(next & CR0.PE) || next & CR0.NW && !(next & CR0.CD)) return false;
   if (changed & CR0.PG && !switchPaging(cpu, (next & CR0.PG) !== 0)) return false;
-  state.setWords('cr0', next, 0);
-  if (changed & CR0.PE && !(next & CR0.PE)) state.set('cpl', 0);
+  state.setPair(STATE.cr0, next, 0);
+  if (changed & CR0.PE && !(next & CR0.PE)) state.setWord(STATE.cpl, 0);
   if (changed & CR0_PAGING) cpu.mmu.controlChanged();
   recomputeMode(cpu);
   return true;
@@ -64,38 +65,38 @@ export function writeCr0(cpu: Cpu, value: number): boolean {
 /** Entering and leaving long mode happens when paging is switched. SDM vol 3A §9.8.5 */
 function switchPaging(cpu: Cpu, on: boolean): boolean {
   const state = cpu.state;
-  const efer = state.lo('efer'), cr4 = state.lo('cr4');
+  const efer = state.word(STATE.efer), cr4 = state.word(STATE.cr4);
   if (on) {
     if (!(efer & EFER.LME)) return true;
-    if (!(cr4 & CR4.PAE) || state.get('segmentAttributes', SEG.CS) & ATTRIBUTE.L) return false;
-    state.setWords('efer', efer | EFER.LMA, 0);
+    if (!(cr4 & CR4.PAE) || state.word(STATE.segmentAttributes + 4 * SEG.CS) & ATTRIBUTE.L) return false;
+    state.setPair(STATE.efer, efer | EFER.LMA, 0);
     return true;
   }
   if (cr4 & CR4.PCIDE || isCode64(state)) return false;
-  state.setWords('efer', efer & ~EFER.LMA, 0);
+  state.setPair(STATE.efer, efer & ~EFER.LMA, 0);
   return true;
 }
 
 export function writeCr3(cpu: Cpu, lo: number, hi: number): boolean {
   const state = cpu.state;
-  const hasPcid = (state.lo('cr4') & CR4.PCIDE) !== 0;
+  const hasPcid = (state.word(STATE.cr4) & CR4.PCIDE) !== 0;
   const noFlush = hasPcid && hi < 0;
   const high = hasPcid ? hi & 0x7fff_ffff : hi;
-  if ((state.lo('efer') & EFER.LMA) !== 0 && high >>> cpu.model.physicalBits - 32 !== 0) return false;
-  if ((state.lo('efer') & EFER.LMA) === 0 && state.lo('cr0') & CR0.PG && state.lo('cr4') & CR4.PAE && !cpu.mmu.pdptesValid(lo)) return false;
-  state.setWords('cr3', lo, high);
+  if ((state.word(STATE.efer) & EFER.LMA) !== 0 && high >>> cpu.model.physicalBits - 32 !== 0) return false;
+  if ((state.word(STATE.efer) & EFER.LMA) === 0 && state.word(STATE.cr0) & CR0.PG && state.word(STATE.cr4) & CR4.PAE && !cpu.mmu.pdptesValid(lo)) return false;
+  state.setPair(STATE.cr3, lo, high);
   cpu.mmu.cr3Written(noFlush);
   return true;
 }
 
 export function writeCr4(cpu: Cpu, value: number): boolean {
   const state = cpu.state;
-  const before = state.lo('cr4'), changed = before ^ value;
-  const isLong = (state.lo('efer') & EFER.LMA) !== 0;
+  const before = state.word(STATE.cr4), changed = before ^ value;
+  const isLong = (state.word(STATE.efer) & EFER.LMA) !== 0;
   if (value & ~cpu.cpuid.cr4Mask) return false;
   if (isLong && (changed & CR4.LA57 || !(value & CR4.PAE))) return false;
-  if (changed & value & CR4.PCIDE && (!isLong || state.lo('cr3') & 0xfff)) return false;
-  state.setWords('cr4', value, 0);
+  if (changed & value & CR4.PCIDE && (!isLong || state.word(STATE.cr3) & 0xfff)) return false;
+  state.setPair(STATE.cr4, value, 0);
   cpu.linearWidthChanged();
   if (changed & CR4_PAGING) cpu.mmu.controlChanged();
   return true;
@@ -103,38 +104,38 @@ export function writeCr4(cpu: Cpu, value: number): boolean {
 
 export function clearTaskSwitched(cpu: Cpu): Status {
   if (cpu.cpl !== 0) return cpu.protectionFault();
-  cpu.state.setWords('cr0', cpu.state.lo('cr0') & ~CR0.TS, 0);
+  cpu.state.setPair(STATE.cr0, cpu.state.word(STATE.cr0) & ~CR0.TS, 0);
   return DONE;
 }
 
 /** LMSW may set PE and not clear it. */
 export function loadMachineStatus(cpu: Cpu): Status {
   if (cpu.cpl !== 0) return cpu.protectionFault();
-  const before = cpu.state.lo('cr0');
+  const before = cpu.state.word(STATE.cr0);
   return writeCr0(cpu, before & ~(MSW & ~CR0.PE) | cpu.argLo(0) & MSW) ? cpu.advance() : cpu.protectionFault();
 }
 
 export function storeMachineStatus(cpu: Cpu): Status {
   if (isUserModePrevented(cpu)) return cpu.protectionFault();
-  cpu.setResult(cpu.state.lo('cr0'));
+  cpu.setResult(cpu.state.word(STATE.cr0));
   return DONE;
 }
 
 /** UMIP: SGDT, SIDT, SLDT, SMSW and STR fault outside ring 0. */
-export function isUserModePrevented(cpu: Cpu): boolean { return (cpu.state.lo('cr4') & CR4.UMIP) !== 0 && cpu.cpl !== 0; }
+export function isUserModePrevented(cpu: Cpu): boolean { return (cpu.state.word(STATE.cr4) & CR4.UMIP) !== 0 && cpu.cpl !== 0; }
 
 /** DR4 and DR5 are DR6 and DR7 unless CR4.DE; -1: #UD, -2: #DB (general detect), both recorded by the caller. */
 function debugRegister(cpu: Cpu): number {
   const index = cpu.argLo(0);
   if (index > 7) return -1;
   if (index !== 4 && index !== 5) return index;
-  return cpu.state.lo('cr4') & CR4.DE ? -1 : index + 2;
+  return cpu.state.word(STATE.cr4) & CR4.DE ? -1 : index + 2;
 }
 
 function refuseDebugAccess(cpu: Cpu, index: number): Status | undefined {
   if (index < 0) return cpu.undefinedOpcode();
   if (cpu.cpl !== 0) return cpu.protectionFault();
-  if (!(cpu.state.lo('dr', 7) & DR7.GD)) return undefined;
+  if (!(cpu.state.word(STATE.dr + 8 * 7) & DR7.GD)) return undefined;
   cpu.recordDebug(DR6.BD);
   return cpu.raise(VECTOR.DB);
 }
@@ -143,7 +144,7 @@ export function readDebugRegister(cpu: Cpu): Status {
   const index = debugRegister(cpu);
   const refusal = refuseDebugAccess(cpu, index);
   if (refusal !== undefined) return refusal;
-  cpu.setResult(cpu.state.lo('dr', index), cpu.state.hi('dr', index));
+  cpu.setResult(cpu.state.word(STATE.dr + 8 * index), cpu.state.word(STATE.dr + 8 * index + 4));
   return DONE;
 }
 
@@ -153,11 +154,11 @@ export function writeDebugRegister(cpu: Cpu): Status {
   const refusal = refuseDebugAccess(cpu, index);
   if (refusal !== undefined) return refusal;
   const lo = cpu.argLo(1), hi = isCode64(state) ? cpu.argHi(1) : 0;
-  if (index < 4) state.setWords('dr', lo, hi, index);
+  if (index < 4) state.setPair(STATE.dr + 8 * index, lo, hi);
   else {
     if (hi !== 0) return cpu.protectionFault();
-    if (index === 6) state.setWords('dr', lo & 0xe00f | DR6.RESET, 0, 6);
-    else state.setWords('dr', lo & ~0xd800 | DR7.RESET, 0, 7);
+    if (index === 6) state.setPair(STATE.dr + 8 * 6, lo & 0xe00f | DR6.RESET, 0);
+    else state.setPair(STATE.dr + 8 * 7, lo & ~0xd800 | DR7.RESET, 0);
   }
   refreshSingleStep(state);
   return index === 7 ? cpu.advance() : DONE;
@@ -184,8 +185,8 @@ export function invalidateContext(cpu: Cpu): Status {
   const hi = mmu.read32(at + 12, atHigh);
   if (mmu.faulted) return FAULT;
   if (type >>> 0 > 3 || rest !== 0 || pcid & ~0xfff || cpu.argHi(0) !== 0) return cpu.protectionFault();
-  if (type < 2 && !(state.lo('cr4') & CR4.PCIDE) && pcid !== 0 || type === 0 && !cpu.isCanonical(hi)) return cpu.protectionFault();
-  const current = state.lo('cr4') & CR4.PCIDE ? state.lo('cr3') & 0xfff : 0;
+  if (type < 2 && !(state.word(STATE.cr4) & CR4.PCIDE) && pcid !== 0 || type === 0 && !cpu.isCanonical(hi)) return cpu.protectionFault();
+  const current = state.word(STATE.cr4) & CR4.PCIDE ? state.word(STATE.cr3) & 0xfff : 0;
   if (type === 0 && pcid === current) mmu.invalidatePage(lo, hi);
   else if (type <= 1) mmu.invalidatePcid(pcid);
   else mmu.flushAll();
@@ -195,8 +196,8 @@ export function invalidateContext(cpu: Cpu): Status {
 /** STAC, CLAC. */
 export function setAlignmentCheck(cpu: Cpu, on: boolean): Status {
   if (!cpu.cpuid.has('smap') || cpu.cpl !== 0) return cpu.undefinedOpcode();
-  const flags = cpu.state.get('eflags');
-  cpu.state.set('eflags', on ? flags | EFLAGS.AC : flags & ~EFLAGS.AC);
+  const flags = cpu.state.word(STATE.eflags);
+  cpu.state.setWord(STATE.eflags, on ? flags | EFLAGS.AC : flags & ~EFLAGS.AC);
   cpu.mmu.contextChanged();
   return DONE;
 }
@@ -204,19 +205,19 @@ export function setAlignmentCheck(cpu: Cpu, on: boolean): Status {
 /** XGETBV of register 0. */
 export function readXcr(cpu: Cpu): Status {
   const state = cpu.state;
-  if (!(state.lo('cr4') & CR4.OSXSAVE)) return cpu.undefinedOpcode();
+  if (!(state.word(STATE.cr4) & CR4.OSXSAVE)) return cpu.undefinedOpcode();
   if (cpu.gprLo(1) !== 0) return cpu.protectionFault();
-  cpu.setEdxEax(state.lo('xcr0'), state.hi('xcr0'));
+  cpu.setEdxEax(state.word(STATE.xcr0), state.word(STATE.xcr0 + 4));
   return DONE;
 }
 
 export function writeXcr(cpu: Cpu): Status {
   const state = cpu.state;
-  if (!(state.lo('cr4') & CR4.OSXSAVE)) return cpu.undefinedOpcode();
+  if (!(state.word(STATE.cr4) & CR4.OSXSAVE)) return cpu.undefinedOpcode();
   const lo = cpu.gprLo(0);
   const isValid = (lo & 1) !== 0 && (lo & ~cpu.cpuid.xcr0Mask) === 0 && (lo & 6) !== 4 && cpu.gprLo(2) === 0;
   if (cpu.cpl !== 0 || cpu.gprLo(1) !== 0 || !isValid) return cpu.protectionFault();
-  state.setWords('xcr0', lo, 0);
+  state.setPair(STATE.xcr0, lo, 0);
   return cpu.advance();
 }
 

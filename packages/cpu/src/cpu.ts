@@ -129,7 +129,7 @@ export class Cpu {
 
   /** The instruction is done; go on behind it, through the run loop. */
   advance(): typeof REDISPATCH {
-    this.state.setWords('rip', this.nextRipLo, this.nextRipHi);
+    this.state.setPair(STATE.rip, this.nextRipLo, this.nextRipHi);
     return REDISPATCH;
   }
 
@@ -137,8 +137,8 @@ export class Cpu {
 
   /** Records a fault for the run loop to deliver. */
   raise(vector: number, errorCode = 0): typeof FAULT {
-    this.state.set('faultVector', vector);
-    this.state.set('faultError', errorCode);
+    this.state.setWord(STATE.faultVector, vector);
+    this.state.setWord(STATE.faultError, errorCode);
     return FAULT;
   }
   /** `raise` for functions that answer whether they succeeded. */
@@ -151,19 +151,19 @@ export class Cpu {
     this.returnHi = hi;
   }
   /** Reports debug conditions in DR6, which only software clears. */
-  recordDebug(hits: number): void { this.state.setWords('dr', this.state.lo('dr', 6) | hits, 0, 6); }
+  recordDebug(hits: number): void { this.state.setPair(STATE.dr + 8 * 6, this.state.word(STATE.dr + 8 * 6) | hits, 0); }
   undefinedOpcode(): typeof FAULT { return this.raise(VECTOR.UD); }
   protectionFault(): typeof FAULT { return this.raise(VECTOR.GP, 0); }
 
   // Registers.
 
-  get cpl(): number { return this.state.get('cpl'); }
-  get iopl(): number { return this.state.get('eflags') >> EFLAGS.IOPL_SHIFT & 3; }
-  get isVm86(): boolean { return (this.state.get('eflags') & EFLAGS.VM) !== 0; }
-  get isInterruptible(): boolean { return (this.state.get('eflags') & EFLAGS.IF) !== 0 && this.state.get('inhibit') === 0; }
-  gprLo(index: number): number { return this.state.lo('gpr', index); }
+  get cpl(): number { return this.state.word(STATE.cpl); }
+  get iopl(): number { return this.state.word(STATE.eflags) >> EFLAGS.IOPL_SHIFT & 3; }
+  get isVm86(): boolean { return (this.state.word(STATE.eflags) & EFLAGS.VM) !== 0; }
+  get isInterruptible(): boolean { return (this.state.word(STATE.eflags) & EFLAGS.IF) !== 0 && this.state.word(STATE.inhibit) === 0; }
+  gprLo(index: number): number { return this.state.word(STATE.gpr + 8 * index); }
   /** Writes a 32-bit register: the upper half becomes 0. */
-  setGpr32(index: number, value: number): void { this.state.setWords('gpr', value, 0, index); }
+  setGpr32(index: number, value: number): void { this.state.setPair(STATE.gpr + 8 * index, value, 0); }
   /** EDX:EAX, as CPUID-era instructions return 64 bits. */
   setEdxEax(lo: number, hi: number): void {
     this.setGpr32(GPR.RAX, lo);
@@ -176,7 +176,7 @@ export class Cpu {
   /** Whether a 64-bit address with this high word is canonical in the paging mode in force. */
   isCanonical(hi: number): boolean { return hi >> this.#canonicalBit === hi >> 31; }
   /** CR4.LA57 decides how wide a linear address is. */
-  linearWidthChanged(): void { this.#canonicalBit = this.state.lo('cr4') & CR4.LA57 ? 24 : 15; }
+  linearWidthChanged(): void { this.#canonicalBit = this.state.word(STATE.cr4) & CR4.LA57 ? 24 : 15; }
 
   // Descriptor tables, read as supervisor.
 
@@ -199,7 +199,7 @@ export class Cpu {
     const sum = (this.#tableLo >>> 0) + offset;
     return this.mmu.writeSystem8(sum | 0, sum > 0xffff_ffff ? this.#carriedHigh(this.#tableHi) : this.#tableHi, value);
   }
-  #carriedHigh(hi: number): number { return this.state.lo('efer') & EFER.LMA ? hi + 1 | 0 : 0; }
+  #carriedHigh(hi: number): number { return this.state.word(STATE.efer) & EFER.LMA ? hi + 1 | 0 : 0; }
 
   // Events, called by the run loop between blocks.
 

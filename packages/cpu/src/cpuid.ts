@@ -1,4 +1,5 @@
 /** CPUID: leaves made once from the model, patched where they show live state. SDM vol 2A, CPUID */
+import { STATE } from '@vmm/state';
 import { CR4, GPR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { FEATURES, IMPLEMENTED_FEATURES } from './cpuid-features.ts';
@@ -159,14 +160,14 @@ export function cpuid(cpu: Cpu): Status {
   const { state } = cpu;
   const leaf = cpu.gprLo(GPR.RAX) >>> 0, subleaf = cpu.gprLo(GPR.RCX) >>> 0;
   const [eax, ebx, ecx, edx] = cpu.cpuid.lookup(leaf, subleaf);
-  const cr4 = state.lo('cr4');
+  const cr4 = state.word(STATE.cr4);
   let liveEbx = ebx, liveEcx = ecx, liveEdx = edx;
   if (leaf === 1) {
     if (cr4 & CR4.OSXSAVE) liveEcx |= 1 << 27;
     if (cpu.apic && !(cpu.apic.apicBaseLow & APIC_ENABLE)) liveEdx &= ~(1 << 9);
   } else if (leaf === 7 && subleaf === 0 && cr4 & CR4.PKE) liveEcx |= 1 << 4;
   else if (leaf === 0xb && subleaf > 1) liveEcx = subleaf & 0xff;
-  else if (leaf === 0xd && subleaf <= 1 && cpu.cpuid.has('xsave')) liveEbx = state.lo('xcr0') & 4 ? 576 + 256 : 576;
+  else if (leaf === 0xd && subleaf <= 1 && cpu.cpuid.has('xsave')) liveEbx = state.word(STATE.xcr0) & 4 ? 576 + 256 : 576;
   cpu.setGpr32(GPR.RAX, eax);
   cpu.setGpr32(GPR.RBX, liveEbx);
   cpu.setGpr32(GPR.RCX, liveEcx);

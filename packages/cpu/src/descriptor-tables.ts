@@ -1,4 +1,5 @@
 /** LGDT, LIDT, LLDT, LTR, their stores, and the selector tests LAR, LSL, VERR, VERW. SDM vol 2A/2B */
+import { STATE } from '@vmm/state';
 import { ATTRIBUTE, EFLAGS, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
 import { isUserModePrevented } from './control-registers.ts';
 import type { Cpu } from './cpu.ts';
@@ -49,7 +50,7 @@ function readSystemDescriptor(cpu: Cpu, selector: number, isWanted: (type: numbe
   if (!isWanted(attributes & (ATTRIBUTE.S | ATTRIBUTE.TYPE))) return cpu.fail(VECTOR.GP, selector & 0xfffc);
   if (!(attributes & ATTRIBUTE.P)) return cpu.fail(VECTOR.NP, selector & 0xfffc);
   if (!isLongMode(cpu.state)) return 0;
-  if ((selector & 0xfff8) + 15 > cpu.state.get('gdtrLimit') >>> 0) return cpu.fail(VECTOR.GP, selector & 0xfffc);
+  if ((selector & 0xfff8) + 15 > cpu.state.word(STATE.gdtrLimit) >>> 0) return cpu.fail(VECTOR.GP, selector & 0xfffc);
   const baseHi = cpu.readTable32(8);
   if (cpu.mmu.faulted) return false;
   const upper = cpu.readTable32(12);
@@ -59,7 +60,7 @@ function readSystemDescriptor(cpu: Cpu, selector: number, isWanted: (type: numbe
 
 function setSystemSegment(cpu: Cpu, index: number, selector: number, baseHi: number): void {
   setSegment(cpu.state, index, selector, cpu.descriptorLo, cpu.descriptorHi);
-  cpu.state.setWords('segmentBase', cpu.state.lo('segmentBase', index), baseHi, index);
+  cpu.state.setPair(STATE.segmentBase + 8 * index, cpu.state.word(STATE.segmentBase + 8 * index), baseHi);
 }
 
 export function loadLocalTable(cpu: Cpu): Status {
@@ -93,7 +94,7 @@ export function loadTaskRegister(cpu: Cpu): Status {
 export function storeSelector(cpu: Cpu, index: number): Status {
   if (!hasDescriptors(cpu.state)) return cpu.undefinedOpcode();
   if (isUserModePrevented(cpu)) return cpu.protectionFault();
-  cpu.setResult(cpu.state.get('selector', index));
+  cpu.setResult(cpu.state.word(STATE.selector + 4 * index));
   return DONE;
 }
 
@@ -101,12 +102,12 @@ export function storeSelector(cpu: Cpu, index: number): Status {
 function inspect(cpu: Cpu, selector: number): boolean {
   if (isNull(selector)) return false;
   const read = readDescriptor(cpu, selector, VECTOR.GP, 0);
-  if (!read && cpu.state.get('faultVector') === VECTOR.GP) cpu.state.set('faultVector', -1);
+  if (!read && cpu.state.word(STATE.faultVector) === VECTOR.GP) cpu.state.setWord(STATE.faultVector, -1);
   return read;
 }
 
 function answer(cpu: Cpu, isTrue: boolean): Status {
-  if (cpu.state.get('faultVector') >= 0) return FAULT;
+  if (cpu.state.word(STATE.faultVector) >= 0) return FAULT;
   changeFlags(cpu.state, isTrue ? EFLAGS.ZF : 0, isTrue ? 0 : EFLAGS.ZF);
   return DONE;
 }
@@ -131,7 +132,7 @@ function isAccepted(attributes: number, types: number): boolean {
 function test(cpu: Cpu, types: number, result: () => number): Status {
   if (!hasDescriptors(cpu.state)) return cpu.undefinedOpcode();
   const selector = cpu.argLo(0) & 0xffff;
-  cpu.state.set('faultVector', -1);
+  cpu.state.setWord(STATE.faultVector, -1);
   const attributes = inspect(cpu, selector) ? attributesOf(cpu.descriptorHi) : -1;
   const isGood = attributes >= 0 && isAccepted(attributes, types) && isVisible(cpu, selector, attributes);
   if (isGood) cpu.setResult(result());
@@ -149,7 +150,7 @@ export function loadSegmentLimit(cpu: Cpu): Status {
 function verify(cpu: Cpu, isUsable: (attributes: number) => boolean): Status {
   if (!hasDescriptors(cpu.state)) return cpu.undefinedOpcode();
   const selector = cpu.argLo(0) & 0xffff;
-  cpu.state.set('faultVector', -1);
+  cpu.state.setWord(STATE.faultVector, -1);
   const attributes = inspect(cpu, selector) ? attributesOf(cpu.descriptorHi) : 0;
   return answer(cpu, isUsable(attributes) && isVisible(cpu, selector, attributes));
 }

@@ -1,5 +1,6 @@
 /** @hot Which event is delivered: priorities among nested faults, double and triple fault. SDM vol 3A §6.15, Interrupt 8 */
 import { CONTRIBUTORY_VECTORS, VECTOR, VECTORS_WITH_ERROR_CODE } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import type { Cpu } from './cpu.ts';
 import { deliverEvent, SOURCE } from './interrupts.ts';
 import { isProtected } from './mode.ts';
@@ -16,15 +17,15 @@ function becomesDoubleFault(first: number, second: number): boolean {
 export function deliverException(cpu: Cpu): Delivery {
   const state = cpu.state;
   for (;;) {
-    const vector = state.get('faultVector'), error = state.get('faultError');
-    state.set('faultVector', -1);
-    if (vector === VECTOR.PF) state.setWords('cr2', state.lo('faultAddress'), state.hi('faultAddress'));
+    const vector = state.word(STATE.faultVector), error = state.word(STATE.faultError);
+    state.setWord(STATE.faultVector, -1);
+    if (vector === VECTOR.PF) state.setPair(STATE.cr2, state.word(STATE.faultAddress), state.word(STATE.faultAddress + 4));
     const hasError = (VECTORS_WITH_ERROR_CODE >> vector & 1) !== 0 && isProtected(state);
-    cpu.setReturn(state.lo('rip'), state.hi('rip'));
+    cpu.setReturn(state.word(STATE.rip), state.word(STATE.rip + 4));
     if (deliverEvent(cpu, vector, SOURCE.FAULT, hasError, error)) return finish(cpu);
-    const second = state.get('faultVector');
+    const second = state.word(STATE.faultVector);
     if (vector === VECTOR.DF) {
-      state.set('faultVector', -1);
+      state.setWord(STATE.faultVector, -1);
       return 'shutdown';
     }
     if (becomesDoubleFault(vector, second)) cpu.raise(VECTOR.DF, 0);
@@ -32,17 +33,17 @@ export function deliverException(cpu: Cpu): Delivery {
 }
 
 function finish(cpu: Cpu): 'delivered' {
-  cpu.state.set('halted', 0);
-  cpu.state.set('inhibit', 0);
+  cpu.state.setWord(STATE.halted, 0);
+  cpu.state.setWord(STATE.inhibit, 0);
   return 'delivered';
 }
 
 /** An event that returns to the next instruction: external interrupt, NMI, debug trap. */
 function deliverBetween(cpu: Cpu, vector: number, source: number): Delivery {
   const state = cpu.state;
-  state.set('faultVector', -1);
-  cpu.setReturn(state.lo('rip'), state.hi('rip'));
-  state.set('halted', 0);
+  state.setWord(STATE.faultVector, -1);
+  cpu.setReturn(state.word(STATE.rip), state.word(STATE.rip + 4));
+  state.setWord(STATE.halted, 0);
   return deliverEvent(cpu, vector, source, false, 0) ? finish(cpu) : deliverException(cpu);
 }
 

@@ -1,5 +1,6 @@
 /** Far JMP, CALL and RET, with call gates, task gates and TSS descriptors. SDM vol 3A §5.8; vol 2A, CALL; vol 2B, RET */
 import { TSS64 } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import { ATTRIBUTE, GPR, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { readReturnSegment, returnTo } from './interrupt-return.ts';
@@ -16,12 +17,12 @@ function enterReal(cpu: Cpu, selector: number, offset: number): Status {
   const state = cpu.state;
   if (cpu.isVm86) setVm86Segment(state, SEG.CS, selector);
   else setRealSegment(state, SEG.CS, selector);
-  state.setWords('rip', offset, 0);
+  state.setPair(STATE.rip, offset, 0);
   recomputeMode(cpu);
   return REDISPATCH;
 }
 
-function isBeyondLimit(cpu: Cpu, offset: number): boolean { return offset >>> 0 > cpu.state.get('segmentLimit', SEG.CS) >>> 0; }
+function isBeyondLimit(cpu: Cpu, offset: number): boolean { return offset >>> 0 > cpu.state.word(STATE.segmentLimit + 4 * SEG.CS) >>> 0; }
 
 /** Whether CPL may go to the code segment in cpu.descriptorLo/Hi directly; records the fault if not. */
 function checkDirect(cpu: Cpu, selector: number): boolean {
@@ -46,8 +47,8 @@ function enterCode(cpu: Cpu, selector: number, cpl: number, lo: number, hi: numb
   const state = cpu.state;
   const isTo64 = isLongMode(state) && (attributesOf(cpu.descriptorHi) & ATTRIBUTE.L) !== 0;
   setSegment(state, SEG.CS, selector & ~3 | cpl, cpu.descriptorLo, cpu.descriptorHi);
-  state.setWords('rip', lo, isTo64 ? hi : 0);
-  state.set('cpl', cpl);
+  state.setPair(STATE.rip, lo, isTo64 ? hi : 0);
+  state.setWord(STATE.cpl, cpl);
   recomputeMode(cpu);
   return REDISPATCH;
 }
@@ -86,7 +87,7 @@ export function farCall(cpu: Cpu, size: number): Status {
 }
 
 function pushReturn(cpu: Cpu, size: number): boolean {
-  return cpu.stack.push(size, cpu.state.get('selector', SEG.CS)) && cpu.stack.push(size, cpu.nextRipLo, cpu.nextRipHi);
+  return cpu.stack.push(size, cpu.state.word(STATE.selector + 4 * SEG.CS)) && cpu.stack.push(size, cpu.nextRipLo, cpu.nextRipHi);
 }
 
 /** A far JMP or CALL whose selector names no code segment. */
@@ -147,7 +148,7 @@ function callInner(cpu: Cpu, selector: number, size: number, parameters: number,
   if (size !== 8 && !readParameters(cpu, size, parameters, copied)) return FAULT;
   if (size === 8 ? !openLongStack(cpu, TSS64.RSP0 + 8 * cpl, true, 0) : !openInnerStack(cpu, cpl, 0)) return FAULT;
   const stackLo = cpu.innerLo, stackHi = cpu.innerHi, stackSelector = cpu.innerSelector;
-  if (!stack.push(size, state.get('selector', SEG.SS)) || !stack.push(size, state.lo('gpr', GPR.RSP), state.hi('gpr', GPR.RSP))) return FAULT;
+  if (!stack.push(size, state.word(STATE.selector + 4 * SEG.SS)) || !stack.push(size, state.word(STATE.gpr + 8 * GPR.RSP), state.word(STATE.gpr + 8 * GPR.RSP + 4))) return FAULT;
   for (const value of copied) if (!stack.push(size, value)) return FAULT;
   if (!pushReturn(cpu, size)) return FAULT;
   cpu.descriptorLo = codeLo;

@@ -1,4 +1,5 @@
 /** @hot CLI, STI, PUSHF, POPF, HLT, with the virtual interrupt flag. SDM vol 2A, CLI, Table 3-7; vol 3A §20.3.3, §20.4 */
+import { STATE } from '@vmm/state';
 import { CR4, EFLAGS } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { readFlags, writeFlags } from './flags.ts';
@@ -15,27 +16,27 @@ function mayChangeInterruptFlag(cpu: Cpu): boolean { return !isProtected(cpu.sta
 
 /** CPL 3 below IOPL with CR4.VME (virtual-8086 mode) or CR4.PVI: VIF stands in for IF. */
 function hasVirtualInterruptFlag(cpu: Cpu): boolean {
-  return cpu.cpl === 3 && (cpu.state.lo('cr4') & (cpu.isVm86 ? CR4.VME : CR4.PVI)) !== 0;
+  return cpu.cpl === 3 && (cpu.state.word(STATE.cr4) & (cpu.isVm86 ? CR4.VME : CR4.PVI)) !== 0;
 }
 
 export function cli(cpu: Cpu): Status {
   const state = cpu.state;
-  if (mayChangeInterruptFlag(cpu)) state.set('eflags', state.get('eflags') & ~EFLAGS.IF);
-  else if (hasVirtualInterruptFlag(cpu)) state.set('eflags', state.get('eflags') & ~EFLAGS.VIF);
+  if (mayChangeInterruptFlag(cpu)) state.setWord(STATE.eflags, state.word(STATE.eflags) & ~EFLAGS.IF);
+  else if (hasVirtualInterruptFlag(cpu)) state.setWord(STATE.eflags, state.word(STATE.eflags) & ~EFLAGS.VIF);
   else return cpu.protectionFault();
   return DONE;
 }
 
 export function sti(cpu: Cpu): Status {
   const state = cpu.state;
-  const flags = state.get('eflags');
+  const flags = state.word(STATE.eflags);
   if (!mayChangeInterruptFlag(cpu)) {
     if (!hasVirtualInterruptFlag(cpu) || flags & EFLAGS.VIP) return cpu.protectionFault();
-    state.set('eflags', flags | EFLAGS.VIF);
+    state.setWord(STATE.eflags, flags | EFLAGS.VIF);
     return DONE;
   }
   if (flags & EFLAGS.IF) return DONE;
-  state.set('eflags', flags | EFLAGS.IF);
+  state.setWord(STATE.eflags, flags | EFLAGS.IF);
   beginShadow(cpu, SHADOW.STI);
   return cpu.advance();
 }
@@ -53,14 +54,14 @@ export function pushf(cpu: Cpu, size: number): Status {
 export function popf(cpu: Cpu, size: number): Status {
   const state = cpu.state;
   const value = cpu.argLo(0);
-  const before = state.get('eflags');
+  const before = state.word(STATE.eflags);
   if (cpu.isVm86 && cpu.iopl < 3) {
     if (size !== 2 || !popVirtual(cpu, value)) return cpu.protectionFault();
   } else {
     // RF, VIF and VIP are cleared rather than loaded; virtual-8086 mode keeps IOPL (its CPL is 3).
     loadFlags(cpu, value & ~(EFLAGS.RF | EFLAGS.VIF | EFLAGS.VIP), loadableFlags(cpu, size));
   }
-  const changed = before ^ state.get('eflags');
+  const changed = before ^ state.word(STATE.eflags);
   if (!(changed & WATCHED)) return DONE;
   if (changed & EFLAGS.AC) cpu.mmu.contextChanged();
   refreshSingleStep(state);
@@ -85,6 +86,6 @@ export function loadVirtualFlags(cpu: Cpu, value: number): boolean {
 
 export function hlt(cpu: Cpu): Status {
   if (cpu.cpl !== 0) return cpu.protectionFault();
-  cpu.state.set('halted', 1);
+  cpu.state.setWord(STATE.halted, 1);
   return cpu.advance();
 }

@@ -1,3 +1,4 @@
+import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { EFLAGS } from './architecture.ts';
 
@@ -18,8 +19,8 @@ function isEvenParity(byte: number): boolean {
  * result ^ aux bits 8..15, AF aux bit 3, CF aux bit 31 and OF aux bit 31 ^ bit 30.
  */
 export function readFlags(state: StateView): number {
-  const lo = state.lo('flagResult'), hi = state.hi('flagResult'), aux = state.get('flagAux');
-  let flags = state.get('eflags') | EFLAGS.FIXED;
+  const lo = state.word(STATE.flagResult), hi = state.word(STATE.flagResult + 4), aux = state.word(STATE.flagAux);
+  let flags = state.word(STATE.eflags) | EFLAGS.FIXED;
   if (aux < 0) flags |= EFLAGS.CF;
   if (isEvenParity(lo ^ aux >> 8)) flags |= EFLAGS.PF;
   if (aux & 8) flags |= EFLAGS.AF;
@@ -34,9 +35,9 @@ export function writeFlags(state: StateView, value: number): void {
   const result = value & EFLAGS.ZF ? 0 : 1;
   const parityDelta = result ^ (value & EFLAGS.PF ? 0 : 1);
   const carry = value & EFLAGS.CF ? 1 : 0, overflow = value & EFLAGS.OF ? 1 : 0;
-  state.setWords('flagResult', result, 0);
-  state.set('flagAux', carry << 31 | (carry ^ overflow) << 30 | parityDelta << 8 | (value & EFLAGS.AF ? 8 : 0) | (value & EFLAGS.SF ? 1 : 0));
-  state.set('eflags', value & SYSTEM_FLAGS);
+  state.setPair(STATE.flagResult, result, 0);
+  state.setWord(STATE.flagAux, carry << 31 | (carry ^ overflow) << 30 | parityDelta << 8 | (value & EFLAGS.AF ? 8 : 0) | (value & EFLAGS.SF ? 1 : 0));
+  state.setWord(STATE.eflags, value & SYSTEM_FLAGS);
 }
 
 /** Sets or clears arithmetic flags only. */

@@ -1,4 +1,5 @@
 /** @hot IRET in every mode. SDM vol 2A, IRET/IRETD/IRETQ */
+import { STATE } from '@vmm/state';
 import { ATTRIBUTE, DR7_ENABLES, EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { ARITHMETIC_FLAGS, readFlags, writeFlags } from './flags.ts';
@@ -27,7 +28,7 @@ export function loadFlags(cpu: Cpu, value: number, mask: number): void {
   const state = cpu.state;
   let flags = readFlags(state) & ~mask | value & mask;
   if (flags & EFLAGS.RF) {
-    if (state.lo('dr', 7) & DR7_ENABLES) cpu.didSetResumeFlag = true;
+    if (state.word(STATE.dr + 8 * 7) & DR7_ENABLES) cpu.didSetResumeFlag = true;
     else flags &= ~EFLAGS.RF;
   }
   writeFlags(state, flags);
@@ -49,21 +50,21 @@ function iretReal(cpu: Cpu, size: number): Status {
   if (!stack.pop(size)) return FAULT;
   const cs = stack.valueLo & 0xffff;
   if (!stack.pop(size)) return FAULT;
-  if (ip >>> 0 > state.get('segmentLimit', SEG.CS) >>> 0) return cpu.protectionFault();
+  if (ip >>> 0 > state.word(STATE.segmentLimit + 4 * SEG.CS) >>> 0) return cpu.protectionFault();
   stack.commit();
   const wide = size === 2 ? 0 : EFLAGS.RF | EFLAGS.AC | EFLAGS.ID;
   const iopl = cpu.isVm86 ? 0 : EFLAGS.IOPL_MASK;
   loadFlags(cpu, stack.valueLo, WORD_FLAGS | EFLAGS.IF | iopl | wide);
   if (cpu.isVm86) setVm86Segment(state, SEG.CS, cs);
   else setRealSegment(state, SEG.CS, cs);
-  state.setWords('rip', ip, 0);
+  state.setPair(STATE.rip, ip, 0);
   recomputeMode(cpu);
   return REDISPATCH;
 }
 
 function iretProtected(cpu: Cpu, size: number): Status {
   const { state, stack } = cpu;
-  if (state.get('eflags') & EFLAGS.NT) {
+  if (state.word(STATE.eflags) & EFLAGS.NT) {
     if (isLongMode(state)) return cpu.protectionFault();
     return returnFromTask(cpu);
   }
@@ -141,8 +142,8 @@ export function returnTo(cpu: Cpu): Status {
   } else stack.commit();
   if (target.mask !== 0) loadFlags(cpu, target.flags, target.mask);
   setSegment(state, SEG.CS, target.cs, codeLo, codeHi);
-  state.setWords('rip', target.ripLo, isTo64 ? target.ripHi : 0);
-  state.set('cpl', rpl);
+  state.setPair(STATE.rip, target.ripLo, isTo64 ? target.ripHi : 0);
+  state.setWord(STATE.cpl, rpl);
   recomputeMode(cpu);
   if (isOuter) dropInnerSegments(cpu);
   return REDISPATCH;
@@ -153,9 +154,9 @@ function setReturnStackPointer(cpu: Cpu, lo: number, hi: number, isTo64: boolean
   const state = cpu.state;
   if (isTo64) {
     const sum = (lo >>> 0) + releaseBytes;
-    state.setWords('gpr', sum | 0, sum > 0xffff_ffff ? hi + 1 | 0 : hi, GPR.RSP);
-  } else if (state.get('segmentAttributes', SEG.SS) & ATTRIBUTE.DB) state.setWords('gpr', lo + releaseBytes | 0, 0, GPR.RSP);
-  else state.setWords('gpr', state.lo('gpr', GPR.RSP) & ~0xffff | lo + releaseBytes & 0xffff, 0, GPR.RSP);
+    state.setPair(STATE.gpr + 8 * GPR.RSP, sum | 0, sum > 0xffff_ffff ? hi + 1 | 0 : hi);
+  } else if (state.word(STATE.segmentAttributes + 4 * SEG.SS) & ATTRIBUTE.DB) state.setPair(STATE.gpr + 8 * GPR.RSP, lo + releaseBytes | 0, 0);
+  else state.setPair(STATE.gpr + 8 * GPR.RSP, state.word(STATE.gpr + 8 * GPR.RSP) & ~0xffff | lo + releaseBytes & 0xffff, 0);
 }
 
 function readReturnStack(cpu: Cpu, selector: number, rpl: number, isTo64: boolean): boolean {
@@ -191,9 +192,9 @@ function returnToVm86(cpu: Cpu, eip: number, cs: number, flags: number): Status 
   setVm86Segment(state, SEG.DS, ds);
   setVm86Segment(state, SEG.FS, fs);
   setVm86Segment(state, SEG.GS, gs);
-  state.setWords('gpr', esp, 0, GPR.RSP);
-  state.setWords('rip', eip, 0);
-  state.set('cpl', 3);
+  state.setPair(STATE.gpr + 8 * GPR.RSP, esp, 0);
+  state.setPair(STATE.rip, eip, 0);
+  state.setWord(STATE.cpl, 3);
   recomputeMode(cpu);
   refreshSegments(state);
   return REDISPATCH;

@@ -1,5 +1,6 @@
 /** @hot Event delivery through the IVT or IDT. SDM vol 3A §6.12 (protected), §6.14 (64-bit), §20.1.4 (real), §20.3 (virtual-8086) */
 import { DR7, SELECTOR_ERROR, TSS16, TSS32, TSS64 } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import { ATTRIBUTE, EFLAGS, GPR, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { readFlags } from './flags.ts';
@@ -25,7 +26,7 @@ export function deliverEvent(cpu: Cpu, vector: number, source: number, hasError:
   else delivered = deliverProtected(cpu, vector, source, hasError, error);
   if (delivered) {
     cpu.wasTrapping = false;
-    if (vector === VECTOR.DB) state.setWords('dr', state.lo('dr', 7) & ~DR7.GD, 0, 7);
+    if (vector === VECTOR.DB) state.setPair(STATE.dr + 8 * 7, state.word(STATE.dr + 8 * 7) & ~DR7.GD, 0);
   }
   return delivered;
 }
@@ -39,15 +40,15 @@ function pushedFlags(cpu: Cpu, vector: number, source: number): number {
 export function deliverReal(cpu: Cpu, vector: number): boolean {
   const { state, mmu, stack } = cpu;
   const at = vector * 4;
-  if (at + 3 > state.get('idtrLimit') >>> 0) return cpu.fail(VECTOR.GP, 0);
-  const entry = mmu.readSystem32((state.lo('idtrBase')) + at | 0, 0);
+  if (at + 3 > state.word(STATE.idtrLimit) >>> 0) return cpu.fail(VECTOR.GP, 0);
+  const entry = mmu.readSystem32((state.word(STATE.idtrBase)) + at | 0, 0);
   if (mmu.faulted) return false;
   stack.openCurrent();
-  if (!stack.push16(readFlags(state)) || !stack.push16(state.get('selector', SEG.CS)) || !stack.push16(cpu.returnLo)) return false;
+  if (!stack.push16(readFlags(state)) || !stack.push16(state.word(STATE.selector + 4 * SEG.CS)) || !stack.push16(cpu.returnLo)) return false;
   stack.commit();
   setRealSegment(state, SEG.CS, entry >>> 16);
-  state.setWords('rip', entry & 0xffff, 0);
-  state.set('eflags', state.get('eflags') & ~(EFLAGS.IF | EFLAGS.TF | EFLAGS.AC | EFLAGS.RF));
+  state.setPair(STATE.rip, entry & 0xffff, 0);
+  state.setWord(STATE.eflags, state.word(STATE.eflags) & ~(EFLAGS.IF | EFLAGS.TF | EFLAGS.AC | EFLAGS.RF));
   recomputeMode(cpu);
   return true;
 }
@@ -57,8 +58,8 @@ function readGate(cpu: Cpu, vector: number, size: number, source: number, extern
   const state = cpu.state;
   const offset = vector * size;
   const error = vector * 8 | SELECTOR_ERROR.IDT | external;
-  if (offset + size - 1 > state.get('idtrLimit') >>> 0) return cpu.fail(VECTOR.GP, error);
-  if (!cpu.readTable64(state.lo('idtrBase'), state.hi('idtrBase'), offset)) return false;
+  if (offset + size - 1 > state.word(STATE.idtrLimit) >>> 0) return cpu.fail(VECTOR.GP, error);
+  if (!cpu.readTable64(state.word(STATE.idtrBase), state.word(STATE.idtrBase + 4), offset)) return false;
   const attributes = attributesOf(cpu.descriptorHi);
   const type = attributes & (ATTRIBUTE.TYPE | ATTRIBUTE.S);
   const isWide = type === SYSTEM_TYPE.INTERRUPT_GATE || type === SYSTEM_TYPE.TRAP_GATE;
@@ -107,8 +108,8 @@ function deliverProtected(cpu: Cpu, vector: number, source: number, hasError: bo
   if (!isInner) stack.openCurrent();
   else if (!openInnerStack(cpu, target, external) || wasVm86 && !pushDataSegments(cpu, size)) return false;
   const newStackLo = cpu.innerLo, newStackHi = cpu.innerHi, newStackSelector = cpu.innerSelector;
-  if (isInner && !(stack.push(size, state.get('selector', SEG.SS)) && stack.push(size, state.lo('gpr', GPR.RSP)))) return false;
-  if (!stack.push(size, pushedFlags(cpu, vector, source)) || !stack.push(size, state.get('selector', SEG.CS)) || !stack.push(size, cpu.returnLo)) return false;
+  if (isInner && !(stack.push(size, state.word(STATE.selector + 4 * SEG.SS)) && stack.push(size, state.word(STATE.gpr + 8 * GPR.RSP)))) return false;
+  if (!stack.push(size, pushedFlags(cpu, vector, source)) || !stack.push(size, state.word(STATE.selector + 4 * SEG.CS)) || !stack.push(size, cpu.returnLo)) return false;
   if (hasError && !stack.push(size, error)) return false;
   if (offset >>> 0 > limitOf(codeLo, codeHi) >>> 0) return cpu.fail(VECTOR.GP, external);
   if (isInner) setSegment(state, SEG.SS, newStackSelector, newStackLo, newStackHi);
@@ -124,19 +125,19 @@ function deliverProtected(cpu: Cpu, vector: number, source: number, hasError: bo
 function enterHandler(cpu: Cpu, cpl: number, ripLo: number, ripHi: number, masksInterrupts: boolean): void {
   const state = cpu.state;
   const cleared = EFLAGS.TF | EFLAGS.VM | EFLAGS.RF | EFLAGS.NT | (masksInterrupts ? EFLAGS.IF : 0);
-  state.set('eflags', state.get('eflags') & ~cleared);
-  state.setWords('rip', ripLo, ripHi);
-  state.set('cpl', cpl);
+  state.setWord(STATE.eflags, state.word(STATE.eflags) & ~cleared);
+  state.setPair(STATE.rip, ripLo, ripHi);
+  state.setWord(STATE.cpl, cpl);
   recomputeMode(cpu);
 }
 
 /** Reads SS:ESP of ring `cpl` from the TSS, checks it, opens it; descriptor words and selector are left in cpu.inner*. */
 export function openInnerStack(cpu: Cpu, cpl: number, external: number): boolean {
   const { state, mmu } = cpu;
-  const isWide = (state.get('segmentAttributes', SEG.TR) & 8) !== 0;
+  const isWide = (state.word(STATE.segmentAttributes + 4 * SEG.TR) & 8) !== 0;
   const at = isWide ? TSS32.ESP0 + 8 * cpl : TSS16.SP0 + 4 * cpl;
-  const base = state.lo('segmentBase', SEG.TR);
-  if (at + (isWide ? 5 : 3) > state.get('segmentLimit', SEG.TR) >>> 0) return cpu.fail(VECTOR.TS, state.get('selector', SEG.TR) & 0xfffc | external);
+  const base = state.word(STATE.segmentBase + 8 * SEG.TR);
+  if (at + (isWide ? 5 : 3) > state.word(STATE.segmentLimit + 4 * SEG.TR) >>> 0) return cpu.fail(VECTOR.TS, state.word(STATE.selector + 4 * SEG.TR) & 0xfffc | external);
   const esp = isWide ? mmu.readSystem32(base + at | 0, 0) : mmu.readSystem16(base + at | 0, 0);
   if (mmu.faulted) return false;
   const selector = mmu.readSystem16(base + at + (isWide ? 4 : 2) | 0, 0);
@@ -159,8 +160,8 @@ export function openInnerStack(cpu: Cpu, cpl: number, external: number): boolean
 
 function pushDataSegments(cpu: Cpu, size: number): boolean {
   const { state, stack } = cpu;
-  return stack.push(size, state.get('selector', SEG.GS)) && stack.push(size, state.get('selector', SEG.FS))
-    && stack.push(size, state.get('selector', SEG.DS)) && stack.push(size, state.get('selector', SEG.ES));
+  return stack.push(size, state.word(STATE.selector + 4 * SEG.GS)) && stack.push(size, state.word(STATE.selector + 4 * SEG.FS))
+    && stack.push(size, state.word(STATE.selector + 4 * SEG.DS)) && stack.push(size, state.word(STATE.selector + 4 * SEG.ES));
 }
 
 function clearDataSegments(cpu: Cpu): void {
@@ -194,8 +195,8 @@ function deliverLong(cpu: Cpu, vector: number, source: number, hasError: boolean
   } else stack.openCurrentLong();
   stack.lo &= ~15;
   const flags = pushedFlags(cpu, vector, source);
-  const pushed = stack.push64(state.get('selector', SEG.SS), 0) && stack.push64(state.lo('gpr', GPR.RSP), state.hi('gpr', GPR.RSP))
-    && stack.push64(flags, 0) && stack.push64(state.get('selector', SEG.CS), 0) && stack.push64(cpu.returnLo, cpu.returnHi)
+  const pushed = stack.push64(state.word(STATE.selector + 4 * SEG.SS), 0) && stack.push64(state.word(STATE.gpr + 8 * GPR.RSP), state.word(STATE.gpr + 8 * GPR.RSP + 4))
+    && stack.push64(flags, 0) && stack.push64(state.word(STATE.selector + 4 * SEG.CS), 0) && stack.push64(cpu.returnLo, cpu.returnHi)
     && (!hasError || stack.push64(error, 0));
   if (!pushed) return false;
   if (!cpu.isCanonical(ripHi)) return cpu.fail(VECTOR.GP, external);
@@ -209,9 +210,9 @@ function deliverLong(cpu: Cpu, vector: number, source: number, hasError: boolean
 /** Opens the stack whose pointer lies at `offset` in the 64-bit TSS. */
 export function openLongStack(cpu: Cpu, offset: number, asSystem: boolean, external: number): boolean {
   const { state } = cpu;
-  if (offset + 7 > state.get('segmentLimit', SEG.TR) >>> 0) return cpu.fail(VECTOR.TS, state.get('selector', SEG.TR) & 0xfffc | external);
+  if (offset + 7 > state.word(STATE.segmentLimit + 4 * SEG.TR) >>> 0) return cpu.fail(VECTOR.TS, state.word(STATE.selector + 4 * SEG.TR) & 0xfffc | external);
   // The pointer is read through the table cursor: it is the same eight bytes at base + offset.
-  if (!cpu.readTable64(state.lo('segmentBase', SEG.TR), state.hi('segmentBase', SEG.TR), offset)) return false;
+  if (!cpu.readTable64(state.word(STATE.segmentBase + 8 * SEG.TR), state.word(STATE.segmentBase + 8 * SEG.TR + 4), offset)) return false;
   if (!cpu.isCanonical(cpu.descriptorHi)) return cpu.fail(VECTOR.SS, external);
   cpu.stack.openLong(cpu.descriptorLo, cpu.descriptorHi, asSystem);
   return true;

@@ -1,4 +1,5 @@
 /** @hot Derives what generated code reads (decode mode, masks, effective segments) from the architectural registers. */
+import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { ATTRIBUTE, CR0, DR7_ENABLES, EFER, EFLAGS, SEG } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
@@ -6,6 +7,8 @@ import type { Cpu } from './cpu.ts';
 /** Bits of `modeKey`: what decoding and address generation depend on, part of every block's key. */
 export const MODE = {
   CODE_SIZE: 0x3, CODE16: 0, CODE32: 1, CODE64: 2, STACK32: 0x4, SINGLE_STEP: 0x8, USER: 0x10, PROTECTED: 0x20, VM86: 0x40,
+  /** ES, SS and DS need no check and have base 0, and so has CS: translated code leaves segments out. */
+  FLAT: 0x80,
 } as const;
 
 /** Bits of an effective segment's checks word; 0 means that no check is needed. */
@@ -30,17 +33,17 @@ function checksOf(attributes: number, limit: number, isProtected: boolean): numb
 
 /** Recomputes the slot that generated code uses for segment `index` (ES..GS). */
 export function refreshSegment(state: StateView, index: number): void {
-  const key = state.get('modeKey');
+  const key = state.word(STATE.modeKey);
   if (key & MODE.CODE64) {
-    if (index >= SEG.FS) state.setWords('segment', state.lo('segmentBase', index), state.hi('segmentBase', index), 2 * index);
-    else state.setWords('segment', 0, 0, 2 * index);
-    state.setWords('segment', -1, 0, 2 * index + 1);
+    if (index >= SEG.FS) state.setPair(STATE.segment + 8 * (2 * index), state.word(STATE.segmentBase + 8 * index), state.word(STATE.segmentBase + 8 * index + 4));
+    else state.setPair(STATE.segment + 8 * (2 * index), 0, 0);
+    state.setPair(STATE.segment + 8 * (2 * index + 1), -1, 0);
     return;
   }
-  const limit = state.get('segmentLimit', index);
+  const limit = state.word(STATE.segmentLimit + 4 * index);
   const isProtected = (key & (MODE.PROTECTED | MODE.VM86)) === MODE.PROTECTED;
-  state.setWords('segment', state.lo('segmentBase', index), 0, 2 * index);
-  state.setWords('segment', limit, checksOf(state.get('segmentAttributes', index), limit, isProtected), 2 * index + 1);
+  state.setPair(STATE.segment + 8 * (2 * index), state.word(STATE.segmentBase + 8 * index), 0);
+  state.setPair(STATE.segment + 8 * (2 * index + 1), limit, checksOf(state.word(STATE.segmentAttributes + 4 * index), limit, isProtected));
 }
 
 export function refreshSegments(state: StateView): void {
@@ -49,30 +52,30 @@ export function refreshSegments(state: StateView): void {
 
 /** Whether blocks must hold one instruction: trap flag, interrupt shadow, resume flag or armed breakpoints. */
 function mustSingleStep(state: StateView): boolean {
-  return (state.get('eflags') & STEP_FLAGS) !== 0 || state.get('inhibit') !== 0 || (state.lo('dr', 7) & DR7_ENABLES) !== 0;
+  return (state.word(STATE.eflags) & STEP_FLAGS) !== 0 || state.word(STATE.inhibit) !== 0 || (state.word(STATE.dr + 8 * 7) & DR7_ENABLES) !== 0;
 }
 
 /** Recomputes only the single-step bit, after a change of TF, RF, the interrupt shadow or DR7. */
 export function refreshSingleStep(state: StateView): void {
-  const key = state.get('modeKey') & ~MODE.SINGLE_STEP;
-  state.set('modeKey', mustSingleStep(state) ? key | MODE.SINGLE_STEP : key);
+  const key = state.word(STATE.modeKey) & ~MODE.SINGLE_STEP;
+  state.setWord(STATE.modeKey, mustSingleStep(state) ? key | MODE.SINGLE_STEP : key);
 }
 
 /** Call after anything that changes CS, SS, CPL, EFLAGS (VM, TF, AC), CR0.PE, EFER.LMA. Other data segments refresh their own slot. */
 export function recomputeMode(cpu: Cpu): void {
   const state = cpu.state;
-  const before = state.get('modeKey');
-  const cs = state.get('segmentAttributes', SEG.CS);
-  const isCode64 = (state.lo('efer') & EFER.LMA) !== 0 && (cs & ATTRIBUTE.L) !== 0;
-  const isBigStack = (state.get('segmentAttributes', SEG.SS) & ATTRIBUTE.DB) !== 0;
+  const before = state.word(STATE.modeKey);
+  const cs = state.word(STATE.segmentAttributes + 4 * SEG.CS);
+  const isCode64 = (state.word(STATE.efer) & EFER.LMA) !== 0 && (cs & ATTRIBUTE.L) !== 0;
+  const isBigStack = (state.word(STATE.segmentAttributes + 4 * SEG.SS) & ATTRIBUTE.DB) !== 0;
   let key: number = isCode64 ? MODE.CODE64 : cs & ATTRIBUTE.DB ? MODE.CODE32 : MODE.CODE16;
   if (!isCode64 && isBigStack) key |= MODE.STACK32;
-  if (state.lo('cr0') & CR0.PE) key |= state.get('eflags') & EFLAGS.VM ? MODE.VM86 : MODE.PROTECTED;
-  if (state.get('cpl') === 3) key |= MODE.USER;
+  if (state.word(STATE.cr0) & CR0.PE) key |= state.word(STATE.eflags) & EFLAGS.VM ? MODE.VM86 : MODE.PROTECTED;
+  if (state.word(STATE.cpl) === 3) key |= MODE.USER;
   if (mustSingleStep(state)) key |= MODE.SINGLE_STEP;
-  state.set('modeKey', key);
-  state.setWords('linearMask', -1, isCode64 ? -1 : 0);
-  state.setWords('stackMask', isCode64 || isBigStack ? -1 : 0xffff, isCode64 ? -1 : 0);
+  state.setWord(STATE.modeKey, key);
+  state.setPair(STATE.linearMask, -1, isCode64 ? -1 : 0);
+  state.setPair(STATE.stackMask, isCode64 || isBigStack ? -1 : 0xffff, isCode64 ? -1 : 0);
   if ((before ^ key) & SEGMENT_MODE) refreshSegments(state);
   else {
     refreshSegment(state, SEG.CS);
@@ -81,9 +84,9 @@ export function recomputeMode(cpu: Cpu): void {
   cpu.mmu.contextChanged();
 }
 
-export function isCode64(state: StateView): boolean { return (state.get('modeKey') & MODE.CODE64) !== 0; }
-export function isLongMode(state: StateView): boolean { return (state.lo('efer') & EFER.LMA) !== 0; }
-export function isProtected(state: StateView): boolean { return (state.lo('cr0') & CR0.PE) !== 0; }
-export function isVm86(state: StateView): boolean { return (state.get('modeKey') & MODE.VM86) !== 0; }
+export function isCode64(state: StateView): boolean { return (state.word(STATE.modeKey) & MODE.CODE64) !== 0; }
+export function isLongMode(state: StateView): boolean { return (state.word(STATE.efer) & EFER.LMA) !== 0; }
+export function isProtected(state: StateView): boolean { return (state.word(STATE.cr0) & CR0.PE) !== 0; }
+export function isVm86(state: StateView): boolean { return (state.word(STATE.modeKey) & MODE.VM86) !== 0; }
 /** Protected mode proper: neither real nor virtual-8086. */
-export function hasDescriptors(state: StateView): boolean { return (state.get('modeKey') & MODE.PROTECTED) !== 0; }
+export function hasDescriptors(state: StateView): boolean { return (state.word(STATE.modeKey) & MODE.PROTECTED) !== 0; }

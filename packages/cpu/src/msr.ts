@@ -1,5 +1,6 @@
 /** Model-specific registers as a table; an index that is not in it raises #GP(0). SDM vol 4 §2.1 */
 import { DEBUGCTL, FEATURE_CONTROL, MSR, MTRR } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import type { StateField } from '@vmm/state';
 import { CR0, CR4, EFER, GPR, SEG } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
@@ -38,7 +39,7 @@ function field(name: string, at: StateField, options: { canonical?: boolean; nee
 function segmentBase(name: string, index: number): Entry {
   return {
     name, needs: 'lm',
-    read: (cpu, bank) => bank.answer(cpu.state.lo('segmentBase', index), cpu.state.hi('segmentBase', index)),
+    read: (cpu, bank) => bank.answer(cpu.state.word(STATE.segmentBase + 8 * index), cpu.state.word(STATE.segmentBase + 8 * index + 4)),
     write(cpu, lo, hi) {
       if (!cpu.isCanonical(hi)) return false;
       setBase(cpu, 'segmentBase', index, lo, hi);
@@ -76,11 +77,11 @@ function writeTsc(cpu: Cpu, value: bigint): boolean {
 
 function writeEfer(cpu: Cpu, lo: number, hi: number): boolean {
   const state = cpu.state;
-  const before = state.lo('efer');
+  const before = state.word(STATE.efer);
   const allowed = EFER.LMA | (cpu.cpuid.has('syscall') ? EFER.SCE : 0) | (cpu.cpuid.has('lm') ? EFER.LME : 0) | (cpu.cpuid.has('nx') ? EFER.NXE : 0);
   const next = lo & ~EFER.LMA | before & EFER.LMA;
-  if (hi !== 0 || lo & ~allowed || (next ^ before) & EFER.LME && state.lo('cr0') & CR0.PG) return false;
-  state.setWords('efer', next, 0);
+  if (hi !== 0 || lo & ~allowed || (next ^ before) & EFER.LME && state.word(STATE.cr0) & CR0.PG) return false;
+  state.setPair(STATE.efer, next, 0);
   if ((next ^ before) & EFER.NXE) cpu.mmu.controlChanged();
   return true;
 }
@@ -140,10 +141,10 @@ const REGISTERS: Rows = [
   ...keptRange('MTRR_FIX4K_', MSR.MTRR_FIX4K_C0000, 8, MASK_ALL, MASK_ALL, 'mtrr'),
   [MSR.PAT, {
     name: 'PAT', needs: 'pat',
-    read: (cpu, bank) => bank.answer(cpu.state.lo('pat'), cpu.state.hi('pat')),
+    read: (cpu, bank) => bank.answer(cpu.state.word(STATE.pat), cpu.state.word(STATE.pat + 4)),
     write(cpu, lo, hi) {
       if (!areMemoryTypes(lo) || !areMemoryTypes(hi)) return false;
-      cpu.state.setWords('pat', lo, hi);
+      cpu.state.setPair(STATE.pat, lo, hi);
       return true;
     },
   }],
@@ -155,7 +156,7 @@ const REGISTERS: Rows = [
   [MSR.TSC_DEADLINE, apicRegister('TSC_DEADLINE', MSR.TSC_DEADLINE, 'tsc_deadline')],
   ...Array.from({ length: 0x100 }, (_, at) => [MSR.X2APIC_BASE + at, apicRegister(`X2APIC_${at.toString(16)}`, MSR.X2APIC_BASE + at, 'x2apic')] as const),
   [MSR.EFER, {
-    name: 'EFER', read: (cpu, bank) => hasEfer(cpu) && bank.answer(cpu.state.lo('efer'), 0), write: (cpu, lo, hi) => hasEfer(cpu) && writeEfer(cpu, lo, hi),
+    name: 'EFER', read: (cpu, bank) => hasEfer(cpu) && bank.answer(cpu.state.word(STATE.efer), 0), write: (cpu, lo, hi) => hasEfer(cpu) && writeEfer(cpu, lo, hi),
   }],
   [MSR.STAR, field('STAR', 'star', { needs: 'syscall' })],
   [MSR.LSTAR, field('LSTAR', 'lstar', { needs: 'lm', canonical: true })],
@@ -224,7 +225,7 @@ export function writeMsr(cpu: Cpu): Status {
 }
 
 export function readTimeStamp(cpu: Cpu): Status {
-  if (cpu.state.lo('cr4') & CR4.TSD && cpu.cpl !== 0) return cpu.protectionFault();
+  if (cpu.state.word(STATE.cr4) & CR4.TSD && cpu.cpl !== 0) return cpu.protectionFault();
   const tsc = cpu.readTsc();
   cpu.setEdxEax(Number(tsc & 0xffff_ffffn), Number(tsc >> 32n));
   return DONE;
@@ -233,7 +234,7 @@ export function readTimeStamp(cpu: Cpu): Status {
 export function readTimeStampAndId(cpu: Cpu): Status {
   if (!cpu.cpuid.has('rdtscp')) return cpu.undefinedOpcode();
   const status = readTimeStamp(cpu);
-  if (status === DONE) cpu.setGpr32(GPR.RCX, cpu.state.lo('tscAux'));
+  if (status === DONE) cpu.setGpr32(GPR.RCX, cpu.state.word(STATE.tscAux));
   return status;
 }
 
@@ -242,6 +243,6 @@ export function readCounter(cpu: Cpu): Status { return cpu.protectionFault(); }
 
 export function readProcessorId(cpu: Cpu): Status {
   if (!cpu.cpuid.has('rdpid')) return cpu.undefinedOpcode();
-  cpu.setResult(cpu.state.lo('tscAux'));
+  cpu.setResult(cpu.state.word(STATE.tscAux));
   return DONE;
 }

@@ -1,5 +1,6 @@
 /** @hot IN and OUT with their permission checks. SDM vol 1 §19.5 */
 import { TSS32 } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import { CR4, DR7_ENABLES, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { isProtected } from './mode.ts';
@@ -11,10 +12,10 @@ import type { Status } from './status.ts';
 export function checkPorts(cpu: Cpu, port: number, size: number): boolean {
   const { state, mmu } = cpu;
   if (!isProtected(state) || !cpu.isVm86 && cpu.cpl <= cpu.iopl) return true;
-  const limit = state.get('segmentLimit', SEG.TR) >>> 0;
-  const isWide = (state.get('segmentAttributes', SEG.TR) & 0x10008) === 8;
+  const limit = state.word(STATE.segmentLimit + 4 * SEG.TR) >>> 0;
+  const isWide = (state.word(STATE.segmentAttributes + 4 * SEG.TR) & 0x10008) === 8;
   if (!isWide || limit < TSS32.SIZE - 1) return cpu.fail(VECTOR.GP, 0);
-  const baseLo = state.lo('segmentBase', SEG.TR), baseHi = state.hi('segmentBase', SEG.TR);
+  const baseLo = state.word(STATE.segmentBase + 8 * SEG.TR), baseHi = state.word(STATE.segmentBase + 8 * SEG.TR + 4);
   const map = readTss16(cpu, baseLo, baseHi, TSS32.IO_MAP_BASE);
   if (mmu.faulted) return false;
   const at = map + (port >> 3);
@@ -31,11 +32,11 @@ function readTss16(cpu: Cpu, lo: number, hi: number, offset: number): number {
 
 /** I/O breakpoints are traps: they are remembered until the instruction is over. */
 function noteBreakpoints(cpu: Cpu, port: number, size: number): void {
-  const state = cpu.state, dr7 = state.lo('dr', 7);
-  if (!(dr7 & DR7_ENABLES) || !(state.lo('cr4') & CR4.DE)) return;
+  const state = cpu.state, dr7 = state.word(STATE.dr + 8 * 7);
+  if (!(dr7 & DR7_ENABLES) || !(state.word(STATE.cr4) & CR4.DE)) return;
   for (let index = 0; index < 4; index++) {
     if (!isBreakpointEnabled(dr7, index) || breakpointKind(dr7, index) !== BREAKPOINT.IO) continue;
-    const start = state.lo('dr', index) & 0xffff, length = breakpointLength(dr7, index);
+    const start = state.word(STATE.dr + 8 * index) & 0xffff, length = breakpointLength(dr7, index);
     if (port < start + length && start < port + size) cpu.debugHits |= 1 << index;
   }
 }

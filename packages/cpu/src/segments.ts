@@ -1,4 +1,5 @@
 /** @hot Descriptors and segment register loads. SDM vol 3A §3.4, §5 */
+import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { ATTRIBUTE, EFLAGS, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
@@ -27,13 +28,13 @@ export function readDescriptor(cpu: Cpu, selector: number, vector: number, exter
   const state = cpu.state;
   const offset = selector & 0xfff8;
   const isLocal = (selector & 4) !== 0;
-  const limit = (isLocal ? state.get('segmentLimit', SEG.LDTR) : state.get('gdtrLimit')) >>> 0;
-  if (offset + 7 > limit || isLocal && state.get('segmentAttributes', SEG.LDTR) & ATTRIBUTE.UNUSABLE) {
+  const limit = (isLocal ? state.word(STATE.segmentLimit + 4 * SEG.LDTR) : state.word(STATE.gdtrLimit)) >>> 0;
+  if (offset + 7 > limit || isLocal && state.word(STATE.segmentAttributes + 4 * SEG.LDTR) & ATTRIBUTE.UNUSABLE) {
     cpu.raise(vector, selector & 0xfffc | external);
     return false;
   }
-  const base = isLocal ? state.lo('segmentBase', SEG.LDTR) : state.lo('gdtrBase');
-  const high = isLocal ? state.hi('segmentBase', SEG.LDTR) : state.hi('gdtrBase');
+  const base = isLocal ? state.word(STATE.segmentBase + 8 * SEG.LDTR) : state.word(STATE.gdtrBase);
+  const high = isLocal ? state.word(STATE.segmentBase + 8 * SEG.LDTR + 4) : state.word(STATE.gdtrBase + 4);
   return cpu.readTable64(base, high, offset);
 }
 
@@ -46,35 +47,35 @@ export function markAccessed(cpu: Cpu): boolean {
 
 /** Fills a segment register from the descriptor words; the effective slot and the mode are the caller's to refresh. */
 export function setSegment(state: StateView, index: number, selector: number, lo: number, hi: number): void {
-  state.set('selector', selector & 0xffff, index);
-  state.setWords('segmentBase', baseOf(lo, hi), 0, index);
-  state.set('segmentLimit', limitOf(lo, hi), index);
-  state.set('segmentAttributes', attributesOf(hi), index);
+  state.setWord(STATE.selector + 4 * index, selector & 0xffff);
+  state.setPair(STATE.segmentBase + 8 * index, baseOf(lo, hi), 0);
+  state.setWord(STATE.segmentLimit + 4 * index, limitOf(lo, hi));
+  state.setWord(STATE.segmentAttributes + 4 * index, attributesOf(hi));
 }
 
 /** A null selector: unusable, base 0 (as Intel does; AMD keeps it). `dpl` matters for SS, whose DPL is the CPL. */
 export function setNullSegment(state: StateView, index: number, selector: number, dpl = 0): void {
-  state.set('selector', selector & 0xffff, index);
-  state.setWords('segmentBase', 0, 0, index);
-  state.set('segmentLimit', 0, index);
-  state.set('segmentAttributes', ATTRIBUTE.UNUSABLE | dpl << 5, index);
+  state.setWord(STATE.selector + 4 * index, selector & 0xffff);
+  state.setPair(STATE.segmentBase + 8 * index, 0, 0);
+  state.setWord(STATE.segmentLimit + 4 * index, 0);
+  state.setWord(STATE.segmentAttributes + 4 * index, ATTRIBUTE.UNUSABLE | dpl << 5);
 }
 
 /** Real mode: only selector and base change; limit and size stay, which is what "unreal mode" lives on. */
 export function setRealSegment(state: StateView, index: number, selector: number): void {
-  state.set('selector', selector & 0xffff, index);
-  state.setWords('segmentBase', (selector & 0xffff) << 4, 0, index);
-  const before = state.get('segmentAttributes', index);
-  if (before & ATTRIBUTE.UNUSABLE) state.set('segmentLimit', 0xffff, index);
-  state.set('segmentAttributes', before & (ATTRIBUTE.DB | ATTRIBUTE.G) | ATTRIBUTE.P | ATTRIBUTE.S | 3, index);
+  state.setWord(STATE.selector + 4 * index, selector & 0xffff);
+  state.setPair(STATE.segmentBase + 8 * index, (selector & 0xffff) << 4, 0);
+  const before = state.word(STATE.segmentAttributes + 4 * index);
+  if (before & ATTRIBUTE.UNUSABLE) state.setWord(STATE.segmentLimit + 4 * index, 0xffff);
+  state.setWord(STATE.segmentAttributes + 4 * index, before & (ATTRIBUTE.DB | ATTRIBUTE.G) | ATTRIBUTE.P | ATTRIBUTE.S | 3);
 }
 
 /** Virtual-8086 mode: everything is fixed by the selector. */
 export function setVm86Segment(state: StateView, index: number, selector: number): void {
-  state.set('selector', selector & 0xffff, index);
-  state.setWords('segmentBase', (selector & 0xffff) << 4, 0, index);
-  state.set('segmentLimit', 0xffff, index);
-  state.set('segmentAttributes', 0xf3, index);
+  state.setWord(STATE.selector + 4 * index, selector & 0xffff);
+  state.setPair(STATE.segmentBase + 8 * index, (selector & 0xffff) << 4, 0);
+  state.setWord(STATE.segmentLimit + 4 * index, 0xffff);
+  state.setWord(STATE.segmentAttributes + 4 * index, 0xf3);
 }
 
 /** MOV Sreg, POP Sreg, LDS and the like: all segment registers but CS. */
@@ -83,7 +84,7 @@ export function loadSegment(cpu: Cpu, index: number, selector: number): Status {
   if (hasDescriptors(state)) {
     const loaded = index === SEG.SS ? loadStackSegment(cpu, selector) : loadDataSegment(cpu, index, selector);
     if (!loaded) return FAULT;
-  } else if (state.get('eflags') & EFLAGS.VM) setVm86Segment(state, index, selector);
+  } else if (state.word(STATE.eflags) & EFLAGS.VM) setVm86Segment(state, index, selector);
   else setRealSegment(state, index, selector);
   if (index !== SEG.SS) {
     refreshSegment(state, index);
@@ -97,7 +98,7 @@ export function loadSegment(cpu: Cpu, index: number, selector: number): Status {
 export function shadowStackLoad(cpu: Cpu): void { beginShadow(cpu, SHADOW.MOV_SS); }
 
 export function beginShadow(cpu: Cpu, kind: number): void {
-  cpu.state.set('inhibit', kind);
+  cpu.state.setWord(STATE.inhibit, kind);
   cpu.didSetShadow = true;
   refreshSingleStep(cpu.state);
 }
@@ -107,7 +108,7 @@ export const SHADOW = { NONE: 0, STI: 1, MOV_SS: 2 } as const;
 
 function loadStackSegment(cpu: Cpu, selector: number): boolean {
   const state = cpu.state;
-  const cpl = state.get('cpl');
+  const cpl = state.word(STATE.cpl);
   if (isNull(selector)) {
     if (!isCode64(state) || cpl === 3 || (selector & 3) !== cpl) return cpu.fail(VECTOR.GP, 0);
     setNullSegment(state, SEG.SS, selector, cpl);
@@ -145,7 +146,7 @@ function loadDataSegment(cpu: Cpu, index: number, selector: number): boolean {
   const attributes = attributesOf(cpu.descriptorHi);
   if (!isReadable(attributes)) return cpu.fail(VECTOR.GP, selector & 0xfffc);
   const dpl = dplOf(attributes);
-  if (!isConformingCode(attributes) && ((selector & 3) > dpl || state.get('cpl') > dpl)) return cpu.fail(VECTOR.GP, selector & 0xfffc);
+  if (!isConformingCode(attributes) && ((selector & 3) > dpl || state.word(STATE.cpl) > dpl)) return cpu.fail(VECTOR.GP, selector & 0xfffc);
   if (!(attributes & ATTRIBUTE.P)) return cpu.fail(VECTOR.NP, selector & 0xfffc);
   if (!markAccessed(cpu)) return false;
   setSegment(state, index, selector, cpu.descriptorLo, cpu.descriptorHi);
@@ -154,7 +155,7 @@ function loadDataSegment(cpu: Cpu, index: number, selector: number): boolean {
 
 /** After a return to an outer ring: data segments that the new CPL may not use become null. SDM vol 2A, IRET */
 export function dropInnerSegments(cpu: Cpu): void {
-  const state = cpu.state, cpl = state.get('cpl');
+  const state = cpu.state, cpl = state.word(STATE.cpl);
   dropIfInner(state, SEG.ES, cpl);
   dropIfInner(state, SEG.DS, cpl);
   dropIfInner(state, SEG.FS, cpl);
@@ -162,7 +163,7 @@ export function dropInnerSegments(cpu: Cpu): void {
 }
 
 function dropIfInner(state: StateView, index: number, cpl: number): void {
-  const attributes = state.get('segmentAttributes', index);
+  const attributes = state.word(STATE.segmentAttributes + 4 * index);
   if (attributes & ATTRIBUTE.UNUSABLE || isConformingCode(attributes) || dplOf(attributes) >= cpl) return;
   setNullSegment(state, index, 0);
   refreshSegment(state, index);

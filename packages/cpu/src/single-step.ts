@@ -1,5 +1,6 @@
 /** What happens around a block of one instruction: trap flag, interrupt shadow, resume flag, breakpoints. SDM vol 3B §17.3 */
 import { DR6 } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import { DR7_ENABLES, EFLAGS, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { deliverDebugTrap } from './exceptions.ts';
@@ -18,12 +19,12 @@ export function isBreakpointEnabled(dr7: number, index: number): boolean { retur
 /** Safe to call again if the block did not run after all. False: an instruction breakpoint was met and recorded as #DB fault; the instruction must not run. */
 export function beginStep(cpu: Cpu): boolean {
   const state = cpu.state;
-  const flags = state.get('eflags');
+  const flags = state.word(STATE.eflags);
   cpu.wasTrapping = (flags & EFLAGS.TF) !== 0;
   cpu.didSetResumeFlag = false;
   cpu.didSetShadow = false;
-  const shadow = state.get('inhibit');
-  if ((state.lo('dr', 7) & DR7_ENABLES) !== 0 && !(flags & EFLAGS.RF) && shadow !== SHADOW.MOV_SS) {
+  const shadow = state.word(STATE.inhibit);
+  if ((state.word(STATE.dr + 8 * 7) & DR7_ENABLES) !== 0 && !(flags & EFLAGS.RF) && shadow !== SHADOW.MOV_SS) {
     const hits = instructionBreakpoints(cpu);
     if (hits !== 0) {
       cpu.recordDebug(hits);
@@ -36,12 +37,12 @@ export function beginStep(cpu: Cpu): boolean {
 
 function instructionBreakpoints(cpu: Cpu): number {
   const state = cpu.state;
-  const dr7 = state.lo('dr', 7);
-  const lo = state.lo('segment', 2 * SEG.CS) + state.lo('rip') | 0, hi = state.hi('rip');
+  const dr7 = state.word(STATE.dr + 8 * 7);
+  const lo = state.word(STATE.segment + 8 * (2 * SEG.CS)) + state.word(STATE.rip) | 0, hi = state.word(STATE.rip + 4);
   let hits = 0;
   for (let index = 0; index < 4; index++) {
     if (!isBreakpointEnabled(dr7, index) || breakpointKind(dr7, index) !== BREAKPOINT.EXECUTE) continue;
-    if (state.lo('dr', index) === lo && state.hi('dr', index) === hi) hits |= 1 << index;
+    if (state.word(STATE.dr + 8 * index) === lo && state.word(STATE.dr + 8 * index + 4) === hi) hits |= 1 << index;
   }
   return hits;
 }
@@ -49,10 +50,10 @@ function instructionBreakpoints(cpu: Cpu): number {
 /** Call when the instruction has completed: RF and the interrupt shadow have served their one instruction. */
 export function endStep(cpu: Cpu): Delivery {
   const state = cpu.state;
-  if (!cpu.didSetShadow) state.set('inhibit', SHADOW.NONE);
-  if (!cpu.didSetResumeFlag) state.set('eflags', state.get('eflags') & ~EFLAGS.RF);
+  if (!cpu.didSetShadow) state.setWord(STATE.inhibit, SHADOW.NONE);
+  if (!cpu.didSetResumeFlag) state.setWord(STATE.eflags, state.word(STATE.eflags) & ~EFLAGS.RF);
   const hits = cpu.debugHits | (cpu.wasTrapping ? DR6.BS : 0);
-  if (hits !== 0 && state.get('inhibit') !== SHADOW.MOV_SS) {
+  if (hits !== 0 && state.word(STATE.inhibit) !== SHADOW.MOV_SS) {
     cpu.debugHits = 0;
     return deliverDebugTrap(cpu, hits);
   }

@@ -1,4 +1,5 @@
 /** @hot */
+import { STATE } from '@vmm/state';
 import { ATTRIBUTE, GPR, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { isCode64 } from './mode.ts';
@@ -28,18 +29,18 @@ export class StackCursor {
   /** The stack in use, with the privilege in use. */
   openCurrent(): void {
     const state = this.#cpu.state;
-    this.lo = state.lo('gpr', GPR.RSP);
-    this.hi = state.hi('gpr', GPR.RSP);
+    this.lo = state.word(STATE.gpr + 8 * GPR.RSP);
+    this.hi = state.word(STATE.gpr + 8 * GPR.RSP + 4);
     this.#asSystem = false;
     this.#errorCode = 0;
     this.#isLong = isCode64(state);
-    if (!this.#isLong) this.#describe(state.lo('segmentBase', SEG.SS), state.get('segmentLimit', SEG.SS), state.get('segmentAttributes', SEG.SS));
+    if (!this.#isLong) this.#describe(state.word(STATE.segmentBase + 8 * SEG.SS), state.word(STATE.segmentLimit + 4 * SEG.SS), state.word(STATE.segmentAttributes + 4 * SEG.SS));
   }
 
   /** The stack in use as a 64-bit handler will see it (an interrupt out of compatibility mode). */
   openCurrentLong(): void {
     const state = this.#cpu.state;
-    this.openLong(state.lo('gpr', GPR.RSP), isCode64(state) ? state.hi('gpr', GPR.RSP) : 0, false);
+    this.openLong(state.word(STATE.gpr + 8 * GPR.RSP), isCode64(state) ? state.word(STATE.gpr + 8 * GPR.RSP + 4) : 0, false);
   }
 
   openLong(lo: number, hi: number, asSystem: boolean): void {
@@ -129,7 +130,7 @@ export class StackCursor {
 
   /** Writes the pointer to RSP; a 16-bit stack leaves the upper bits. */
   commit(): void {
-    this.#cpu.state.setWords('gpr', this.lo, this.hi, GPR.RSP);
+    this.#cpu.state.setPair(STATE.gpr + 8 * GPR.RSP, this.lo, this.hi);
   }
 
   #lower(size: number): boolean {

@@ -1,5 +1,6 @@
 /** Virtual-8086 mode below IOPL 3: CR4.VME's software interrupt redirection and virtual IRET. SDM vol 3A §20.3.3, Table 20-2 */
 import { TSS32 } from '@vmm/spec';
+import { STATE } from '@vmm/state';
 import { CR4, EFLAGS, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { loadVirtualFlags } from './flag-instructions.ts';
@@ -14,7 +15,7 @@ const REDIRECTION_BYTES = 32;
 
 export function virtualIret(cpu: Cpu, size: number): Status {
   const { state, stack } = cpu;
-  if (size !== 2 || !(state.lo('cr4') & CR4.VME)) return cpu.protectionFault();
+  if (size !== 2 || !(state.word(STATE.cr4) & CR4.VME)) return cpu.protectionFault();
   stack.openCurrent();
   if (!stack.pop(2)) return FAULT;
   const ip = stack.valueLo;
@@ -24,7 +25,7 @@ export function virtualIret(cpu: Cpu, size: number): Status {
   if (!loadVirtualFlags(cpu, stack.valueLo)) return cpu.protectionFault();
   stack.commit();
   setVm86Segment(state, SEG.CS, cs);
-  state.setWords('rip', ip, 0);
+  state.setPair(STATE.rip, ip, 0);
   recomputeMode(cpu);
   return REDISPATCH;
 }
@@ -32,8 +33,8 @@ export function virtualIret(cpu: Cpu, size: number): Status {
 /** Whether INT n goes to the 8086 program's own handler; -1: the look-up faulted. */
 export function isRedirected(cpu: Cpu, vector: number): boolean | -1 {
   const { state, mmu } = cpu;
-  if (!(state.lo('cr4') & CR4.VME)) return false;
-  const limit = state.get('segmentLimit', SEG.TR) >>> 0, base = state.lo('segmentBase', SEG.TR);
+  if (!(state.word(STATE.cr4) & CR4.VME)) return false;
+  const limit = state.word(STATE.segmentLimit + 4 * SEG.TR) >>> 0, base = state.word(STATE.segmentBase + 8 * SEG.TR);
   if (limit < TSS32.SIZE - 1) return false;
   const map = mmu.readSystem16(base + TSS32.IO_MAP_BASE | 0, 0);
   if (mmu.faulted) return -1;
@@ -56,11 +57,11 @@ export function redirectInterrupt(cpu: Cpu, vector: number): Status {
   const isVirtual = cpu.iopl < 3;
   const image = isVirtual ? flags & ~EFLAGS.IF | EFLAGS.IOPL_MASK | (flags & EFLAGS.VIF ? EFLAGS.IF : 0) : flags;
   stack.openCurrent();
-  if (!stack.push16(image) || !stack.push16(state.get('selector', SEG.CS)) || !stack.push16(cpu.nextRipLo)) return FAULT;
+  if (!stack.push16(image) || !stack.push16(state.word(STATE.selector + 4 * SEG.CS)) || !stack.push16(cpu.nextRipLo)) return FAULT;
   stack.commit();
   setVm86Segment(state, SEG.CS, entry >>> 16);
-  state.setWords('rip', entry & 0xffff, 0);
-  state.set('eflags', state.get('eflags') & ~(EFLAGS.TF | EFLAGS.NT | (isVirtual ? EFLAGS.VIF : EFLAGS.IF)));
+  state.setPair(STATE.rip, entry & 0xffff, 0);
+  state.setWord(STATE.eflags, state.word(STATE.eflags) & ~(EFLAGS.TF | EFLAGS.NT | (isVirtual ? EFLAGS.VIF : EFLAGS.IF)));
   cpu.wasTrapping = false;
   recomputeMode(cpu);
   return REDISPATCH;

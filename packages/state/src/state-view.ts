@@ -49,4 +49,15 @@ export class StateView {
   /** A 32-bit field, unsigned. */
   getUnsigned(field: StateField, index = 0): number { return this.u32[(this.base + STATE[field] >> 2) + index]!; }
   set(field: StateField, value: number, index = 0): void { this.i32[(this.base + STATE[field] >> 2) + index] = value; }
+
+  // By byte offset (`STATE.cr0`, `STATE.gpr + 8 * n`), for hot paths: small enough that V8 always inlines them, where a lookup by name is 20 ns.
+
+  /** One 32-bit word, signed. The high word of a 64-bit field is at + 4. */
+  word(at: number): number { return this.i32[this.base + at >> 2]!; }
+  setWord(at: number, value: number): void { this.i32[this.base + at >> 2] = value; }
+  /** Both words of a 64-bit field. */
+  setPair(at: number, lo: number, hi: number): void {
+    this.setWord(at, lo);
+    this.setWord(at + 4, hi);
+  }
 }
