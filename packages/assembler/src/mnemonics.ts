@@ -29,7 +29,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 const SIZE_SUFFIXES: Readonly<Record<string, number>> = { b: 1, w: 2, d: 4, q: 8 };
 const STRINGS = new Set(['movs', 'stos', 'lods', 'cmps', 'scas', 'ins', 'outs']);
 /** Rows whose size only a suffix can say: iretq, pushfd, popaw. */
-const SUFFIXED = new Set(['iret', 'pushf', 'popf', 'pusha', 'popa', 'retf', 'sysret', 'sysexit', 'leave', 'rdssp', 'incssp', 'wrss', 'wruss']);
+const SUFFIXED = new Set(['iret', 'push', 'pop', 'ret', 'enter', 'pushf', 'popf', 'pusha', 'popa', 'retf', 'sysret', 'sysexit', 'leave', 'rdssp', 'incssp', 'wrss', 'wruss']);
 const WIDE = /^(fxsave|fxrstor|xsave|xrstor|xsaveopt|xsavec|xsaves|xrstors)64$/;
 /** Forms that wait for pending x87 faults first. */
 const WAITING = new Set(['finit', 'fclex', 'fstcw', 'fstsw', 'fstenv', 'fsave', 'feni', 'fdisi', 'fsetpm']);

@@ -15,6 +15,7 @@ const NAMES: Readonly<Record<string, string>> = {
 const hex = (value: bigint, bits: number): string => `0x${BigInt.asUintN(bits, value).toString(16)}`;
 
 export function attText(inst: Instruction, address: bigint): string {
+  if (inst.row.mnemonic === 'nop' && inst.row.map === '' && inst.has66) return `xchg %${gprName(0, inst.opSize)}, %${gprName(0, inst.opSize)}`;
   const operands: string[] = [];
   for (let i = inst.opCount - 1; i >= 0; i--) if (inst.row.hidden[i] !== true) operands.push(attOperand(inst, i, address));
   // ENTER and far pointers keep their order.
@@ -75,15 +76,16 @@ function attOperand(inst: Instruction, i: number, address: bigint): string {
     case OpKind.memMaskmov: return `${seg}(%${gprName(7, inst.addrSize)})`;
     case OpKind.rel: return hex(relativeTarget(inst, address), 64);
     case OpKind.far: return `$${hex(BigInt(inst.imm2), 16)}, $${hex(immediateValue(inst), inst.opSize * 8)}`;
-    case OpKind.imm: case OpKind.imm2: return `$${registerOrImmediate(inst, i, 0, size)}`;
+    case OpKind.imm: if (inst.row.operands[i] === '1') return '$1'; return `$${registerOrImmediate(inst, i, 0, size)}`;
+    case OpKind.imm2: return `$${registerOrImmediate(inst, i, 0, size)}`;
     default: return `${star}%${registerOrImmediate(inst, i, inst.opReg[i] ?? 0, size)}`;
   }
 }
 
 function memoryOperand(inst: Instruction): string {
-  const seg = inst.segOverride >= 0 && inst.segOverride === inst.seg ? `%${SEGMENT_NAMES[inst.seg] ?? 'ds'}:` : '';
+  const seg = inst.segOverride >= (inst.mode === 64 ? 4 : 0) && inst.segOverride === inst.seg ? `%${SEGMENT_NAMES[inst.seg] ?? 'ds'}:` : '';
   if (inst.base < 0 && inst.index < 0 && !inst.ripRelative) return `${seg}${hex(BigInt(inst.disp), inst.addrSize * 8)}`;
-  const disp = inst.dispBytes === 0 ? '' : inst.disp < 0 ? `-0x${(-inst.disp).toString(16)}` : `0x${inst.disp.toString(16)}`;
+  const disp = inst.dispBytes === 0 ? '' : inst.ripRelative ? hex(BigInt(inst.disp), inst.addrSize * 8) : inst.disp < 0 ? `-0x${(-inst.disp).toString(16)}` : `0x${inst.disp.toString(16)}`;
   const base = inst.ripRelative ? (inst.addrSize === 8 ? '%rip' : '%eip') : inst.base < 0 ? '' : `%${gprName(inst.base, inst.addrSize)}`;
   const index = inst.index < 0 ? '' : `,%${indexName(inst)}${inst.addrSize === 2 ? '' : `,${1 << inst.scale}`}`;
   return `${seg}${disp}(${base}${index})`;

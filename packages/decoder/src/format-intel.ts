@@ -7,12 +7,16 @@ const SIZE_NAMES: Readonly<Record<number, string>> = {
   1: 'byte ptr ', 2: 'word ptr ', 4: 'dword ptr ', 6: 'fword ptr ', 8: 'qword ptr ', 10: 'tbyte ptr ', 16: 'xmmword ptr ', 32: 'ymmword ptr ',
 };
 /** Rows whose memory operand objdump prints without a size. */
-const UNSIZED = /^(lea|fx|xsave|xrstor|[sl]gdt|[sl]idt|fldenv|fnstenv|fnsave|frstor|bound|movdir64b|inv[evp])/;
+const UNSIZED = /^(lea|fx|xsave|xrstor|[sl]gdt|[sl]idt|fldenv|fnstenv|fnsave|frstor|movdir64b|wru?ss|v?lddqu)/;
 
 const hex = (value: bigint, bits: number): string => `0x${BigInt.asUintN(bits, value).toString(16)}`;
 
 export function intelText(inst: Instruction, address: bigint): string {
   const { row } = inst;
+  if (row.mnemonic === 'nop' && row.map === '' && inst.has66) {
+    const name = gprName(0, inst.opSize);
+    return `xchg ${name}, ${name}`;
+  }
   const operands: string[] = [];
   for (let i = 0; i < inst.opCount; i++) if (row.hidden[i] !== true) operands.push(intelOperand(inst, i, address));
   return `${intelMnemonic(inst)}${operands.length === 0 ? '' : ` ${operands.join(', ')}`}`;
@@ -25,13 +29,23 @@ function intelMnemonic(inst: Instruction): string {
   if (mnemonic === 'pusha' || mnemonic === 'popa') return stackMnemonic(inst, mnemonic, 'w', inst.mode === 32 ? '' : 'd');
   if (mnemonic === 'pushf' || mnemonic === 'popf') return stackMnemonic(inst, mnemonic, 'w', inst.mode === 16 ? 'd' : '');
   if (mnemonic === 'iret') return stackMnemonic(inst, mnemonic, 'w', inst.mode === 16 ? 'd' : '');
+  if ((mnemonic === 'sysret' || mnemonic === 'sysexit') && inst.mode === 64) return mnemonic + (inst.opSize === 8 ? 'q' : 'd');
+  if (hidesSize(inst)) return stackMnemonic(inst, mnemonic, 'w', inst.mode === 16 ? 'd' : '');
+  if (mnemonic === 'retf') return stackMnemonic(inst, mnemonic, 'w', inst.mode === 16 ? 'd' : '');
   return commonMnemonic(inst);
+}
+
+/** Stack instructions whose operands do not show the operand size. */
+function hidesSize(inst: Instruction): boolean {
+  const { mnemonic, operands } = inst.row;
+  if (mnemonic === 'push' || mnemonic === 'pop') return /^(I|[C-GS]S)/.test(operands[0] ?? '');
+  return mnemonic === 'ret' || mnemonic === 'leave' || mnemonic === 'enter';
 }
 
 /** objdump names the size only where it is not the mode's own. */
 function stackMnemonic(inst: Instruction, name: string, word: string, dword: string): string {
   if (inst.opSize === 2) return inst.mode === 16 ? name : name + word;
-  if (inst.opSize === 8) return name === 'iret' ? 'iretq' : name;
+  if (inst.opSize === 8) return name === 'iret' || name === 'retf' ? `${name}q` : name;
   return name + dword;
 }
 
@@ -61,7 +75,7 @@ export function registerOrImmediate(inst: Instruction, i: number, reg: number, s
   switch (inst.opKind[i]) {
     case OpKind.gpr: return gprName(reg, size);
     case OpKind.gpr8h: return highByteName(reg);
-    case OpKind.imm: return hex(immediateValue(inst), inst.row.operands[i] === '1' ? 8 : size * 8);
+    case OpKind.imm: return inst.row.operands[i] === '1' ? '1' : hex(immediateValue(inst), size * 8);
     case OpKind.imm2: return hex(BigInt(inst.imm2), 8);
     case OpKind.seg: return SEGMENT_NAMES[reg] ?? '?';
     case OpKind.cr: return `cr${reg}`;
@@ -83,7 +97,7 @@ function sizeName(size: number, unsized: boolean): string {
 }
 
 function memoryOperand(inst: Instruction, size: number): string {
-  const overridden = inst.segOverride >= 0 && inst.segOverride === inst.seg;
+  const overridden = inst.segOverride >= (inst.mode === 64 ? 4 : 0) && inst.segOverride === inst.seg;
   const bits = inst.addrSize * 8;
   const prefix = sizeName(size, UNSIZED.test(inst.row.mnemonic));
   if (inst.base < 0 && inst.index < 0 && !inst.ripRelative) return `${prefix}${segmentOf(inst)}${hex(BigInt(inst.disp), bits)}`;
@@ -102,5 +116,6 @@ export function indexName(inst: Instruction): string {
 
 function displacementText(inst: Instruction): string {
   if (inst.dispBytes === 0) return '';
+  if (inst.ripRelative) return `+${hex(BigInt(inst.disp), 64)}`;
   return inst.disp < 0 ? `-0x${(-inst.disp).toString(16)}` : `+0x${inst.disp.toString(16)}`;
 }

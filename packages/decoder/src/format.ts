@@ -2,6 +2,7 @@ import { attText } from './format-att.ts';
 import { intelText } from './format-intel.ts';
 import type { Instruction } from './instruction.ts';
 import { OpKind } from './operand-codes.ts';
+import { SEGMENT_NAMES } from './register-names.ts';
 
 export interface FormatOptions {
   /** Default `intel`. */
@@ -39,7 +40,7 @@ export function commonMnemonic(inst: Instruction): string {
   if (row.cond >= 0) return row.mnemonic.slice(0, -conditionLength(row.cond)) + (COMMON_CONDITIONS[row.cond] ?? '');
   const bySize = BY_OPERAND_SIZE[row.mnemonic];
   if (bySize !== undefined) return bySize[inst.opSize >> 2] ?? row.mnemonic;
-  return row.mnemonic;
+  return row.mnemonic === 'wait' ? 'fwait' : row.mnemonic;
 }
 
 const CONDITION_LENGTHS = [1, 2, 1, 2, 1, 2, 2, 3, 1, 2, 1, 2, 1, 2, 2, 3];
@@ -47,7 +48,7 @@ const conditionLength = (cond: number): number => CONDITION_LENGTHS[cond] ?? 0;
 const COMMON_CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];
 /** [16, 32, 64]: the default size of a mode has the plain name only where objdump agrees. */
 const BY_OPERAND_SIZE: Readonly<Record<string, readonly string[]>> = {
-  iret: ['iretw', 'iret', 'iretq'], sysret: ['sysret', 'sysretd', 'sysretq'], rdssp: ['rdsspd', 'rdsspd', 'rdsspq'],
+  iret: ['iretw', 'iret', 'iretq'], sysret: ['sysret', 'sysret', 'sysretq'], sysexit: ['sysexit', 'sysexit', 'sysexitq'], rdssp: ['rdsspd', 'rdsspd', 'rdsspq'],
   incssp: ['incsspd', 'incsspd', 'incsspq'], wrss: ['wrssd', 'wrssd', 'wrssq'], wruss: ['wrussd', 'wrussd', 'wrussq'],
   fxsave: ['fxsave', 'fxsave', 'fxsave64'], fxrstor: ['fxrstor', 'fxrstor', 'fxrstor64'], xsave: ['xsave', 'xsave', 'xsave64'],
   xrstor: ['xrstor', 'xrstor', 'xrstor64'], xsaveopt: ['xsaveopt', 'xsaveopt', 'xsaveopt64'], xsavec: ['xsavec', 'xsavec', 'xsavec64'],
@@ -64,6 +65,17 @@ function prefixText(inst: Instruction): string {
     else if (inst.rep === 0xf3 && inst.row.mnemonic === 'ret') text += 'repz ';
     else if (inst.row.lockable && inst.mod !== 3) text = (inst.rep === 0xf2 ? 'xacquire ' : 'xrelease ') + text;
   }
-  if (inst.segOverride === 3 && /^(jmp|call)$/.test(inst.row.mnemonic) && inst.row.operands[0] === 'Ev') text = `notrack ${text}`;
-  return text;
+  if (inst.segOverride === 3 && /^(jmp|call)$/.test(inst.row.mnemonic) && inst.row.operands[0] === 'Ev') return `notrack ${text}`;
+  return inst.segOverride >= 0 && !usesSegment(inst) ? `${SEGMENT_NAMES[inst.segOverride] ?? ''} ${text}` : text;
+}
+
+/** A segment override that does nothing is still printed, as a prefix. */
+function usesSegment(inst: Instruction): boolean {
+  for (let i = 0; i < inst.opCount; i++) {
+    const kind = inst.opKind[i];
+    if (kind === OpKind.mem || kind === OpKind.moffs || kind === OpKind.memSi || kind === OpKind.memXlat || kind === OpKind.memMaskmov) {
+      return inst.seg === inst.segOverride && (inst.mode !== 64 || inst.seg >= 4);
+    }
+  }
+  return false;
 }

@@ -12,7 +12,7 @@ export const SYSTEM_ROWS = `
 0f 01 mem /3 : lidt Ms : : f64 cpl0 end vmx:gdtr_idtr svm:idtr_write
 0f 01 /4 : smsw =Rv/Mw : : svm:cr0_read
 0f 01 /6 : lmsw Ew : : cpl0 end vmx:cr_access svm:cr0_write
-0f 01 mem /7 : invlpg ~M : : cpl0 end x:invlpg
+0f 01 mem /7 : invlpg ~Mb : : cpl0 end x:invlpg
 np 0f 01 =c0 : enclv : : sgx end
 np 0f 01 =c1 : vmcall : : vmx end vmx:vmcall
 np 0f 01 =c2 : vmlaunch : : vmx cpl0 end vmx:vmlaunch
