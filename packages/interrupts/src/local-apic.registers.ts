@@ -78,7 +78,6 @@ export function resetRegisters(): Uint32Array {
   const registers = new Uint32Array(REGISTER_COUNT);
   registers[R.DFR] = 0xffff_ffff;
   registers[R.SVR] = 0xff;
-  for (const entry of LVT_ENTRIES) registers[entry] = LVT.MASKED;
   return registers;
 }
 

@@ -14,9 +14,10 @@ import { ApicVectors } from './apic-vectors.ts';
 import type { ApicVectorsState } from './apic-vectors.ts';
 import type { CpuInterrupts } from './cpu-interrupts.ts';
 import {
-  ICR_X2APIC_WRITABLE, LVT_ENTRIES, LVT_WRITABLE, R, REGISTER_COUNT, resetRegisters, SVR_WRITABLE, timerDivisor, VERSION,
-  VIRTUAL_WIRE, X2APIC_ACCESS,
+  ICR_X2APIC_WRITABLE, LVT_WRITABLE, R, REGISTER_COUNT, resetRegisters, SVR_WRITABLE, timerDivisor, VERSION, X2APIC_ACCESS,
 } from './local-apic.registers.ts';
+import { LocalVectorTable } from './local-vector-table.ts';
+import type { LocalVectorTableState } from './local-vector-table.ts';
 
 export interface LocalApicOptions {
   /** APIC id: 8 bits, or 32 for a vCPU that only x2APIC can name. */
@@ -41,11 +42,11 @@ export interface LocalApicOptions {
 interface LocalApicState {
   readonly registers: Uint32Array;
   readonly vectors: ApicVectorsState;
+  readonly lvt: LocalVectorTableState;
   readonly timer: ApicTimerState;
   readonly apicBase: readonly [low: number, high: number];
   readonly pendingErrors: number;
   readonly tscDeadline: readonly [low: number, high: number];
-  readonly lint: readonly [boolean, boolean];
   readonly isExternalLatched: boolean;
   readonly events: ApicEventsState;
 }
@@ -65,13 +66,13 @@ export class LocalApic implements CpuInterrupts, Device {
   readonly #timer: ApicTimer;
   readonly #vectors = new ApicVectors();
   readonly #events = new ApicEvents();
+  readonly #lvt = new LocalVectorTable((deliveryMode, vector, isLevel) => this.receive(deliveryMode, vector, isLevel));
   #r = resetRegisters();
   #apicBaseLow = 0;
   #apicBaseHigh = 0;
   #pendingErrors = 0;
   #tscDeadlineLow = 0;
   #tscDeadlineHigh = 0;
-  readonly #lint: [boolean, boolean] = [false, false];
   #isExternalLatched = false;
   #isIntr = false;
 
@@ -188,13 +189,7 @@ export class LocalApic implements CpuInterrupts, Device {
 
   /** LINT0 (the 8259's INTR) or LINT1 (the board's NMI). */
   setLint(pin: 0 | 1, level: boolean): void {
-    const rises = level && !this.#lint[pin];
-    this.#lint[pin] = level;
-    if (!this.isEnabled) {
-      if (pin === 1 && rises) this.#raise(APIC_EVENT.NMI);
-    } else {
-      this.#deliverPin(pin, rises);
-    }
+    this.#lvt.setPin(pin, level, this.isEnabled);
     this.#update();
   }
 
@@ -222,13 +217,12 @@ export class LocalApic implements CpuInterrupts, Device {
 
   /** A performance counter has overflowed: the entry masks itself until software has looked (SDM vol 3B §20.6.3.5.8). */
   performanceOverflow(): void {
-    const entry = this.#r[R.LVT_PERFORMANCE]!;
-    this.#deliverLocal(entry);
-    this.#r[R.LVT_PERFORMANCE] = entry | LVT.MASKED;
+    this.#lvt.raise(R.LVT_PERFORMANCE);
+    this.#lvt.mask(R.LVT_PERFORMANCE);
   }
 
   thermalEvent(): void {
-    this.#deliverLocal(this.#r[R.LVT_THERMAL]!);
+    this.#lvt.raise(R.LVT_THERMAL);
   }
 
   // Register page
@@ -284,8 +278,8 @@ export class LocalApic implements CpuInterrupts, Device {
 
   save(): LocalApicState {
     return {
-      registers: this.#r.slice(), vectors: this.#vectors.save(), timer: this.#timer.save(), apicBase: [this.#apicBaseLow, this.#apicBaseHigh], pendingErrors: this.#pendingErrors,
-      tscDeadline: [this.#tscDeadlineLow, this.#tscDeadlineHigh], lint: [...this.#lint],
+      registers: this.#r.slice(), vectors: this.#vectors.save(), lvt: this.#lvt.save(), timer: this.#timer.save(), apicBase: [this.#apicBaseLow, this.#apicBaseHigh], pendingErrors: this.#pendingErrors,
+      tscDeadline: [this.#tscDeadlineLow, this.#tscDeadlineHigh],
       isExternalLatched: this.#isExternalLatched, events: this.#events.save(),
     };
   }
@@ -298,7 +292,7 @@ export class LocalApic implements CpuInterrupts, Device {
     [this.#apicBaseLow, this.#apicBaseHigh] = state.apicBase;
     [this.#tscDeadlineLow, this.#tscDeadlineHigh] = state.tscDeadline;
     this.#pendingErrors = state.pendingErrors;
-    [this.#lint[0], this.#lint[1]] = state.lint;
+    this.#lvt.restore(state.lvt, (state.registers[R.SVR]! & SVR.SOFTWARE_ENABLE) !== 0);
     this.#isExternalLatched = state.isExternalLatched;
     this.#events.restore(state.events);
     this.#options.onRelocate?.(this.mmio[0]?.base);
@@ -307,10 +301,7 @@ export class LocalApic implements CpuInterrupts, Device {
 
   #clear(): void {
     this.#r = resetRegisters();
-    if (this.#options.isBootProcessor && this.#options.isVirtualWire === true) {
-      this.#r[R.LVT_LINT0] = VIRTUAL_WIRE.LINT0;
-      this.#r[R.LVT_LINT1] = VIRTUAL_WIRE.LINT1;
-    }
+    this.#lvt.reset(this.#options.isBootProcessor && this.#options.isVirtualWire === true);
     this.#vectors.clear();
     this.#timer.stop();
     this.#timer.setPeriodic(false);
@@ -338,10 +329,9 @@ export class LocalApic implements CpuInterrupts, Device {
       case R.TIMER_CURRENT_COUNT: return this.#timer.currentCount();
       case R.TPR: return this.#vectors.tpr;
       case R.DFR: case R.SVR: case R.ESR: case R.ICR_LOW: case R.ICR_HIGH: case R.TIMER_DIVIDE:
-      case R.LVT_TIMER: case R.LVT_THERMAL: case R.LVT_PERFORMANCE: case R.LVT_LINT0: case R.LVT_LINT1: case R.LVT_ERROR:
         return this.#r[index]!;
       case R.EOI: case R.RRD: return 0;
-      default: return this.#readVectors(index);
+      default: return this.#lvt.has(index) ? this.#lvt.read(index) : this.#readVectors(index);
     }
   }
 
@@ -376,8 +366,7 @@ export class LocalApic implements CpuInterrupts, Device {
   }
 
   #writeOther(index: number, value: number): void {
-    const writable = LVT_WRITABLE[index];
-    if (writable !== undefined) return this.#writeLvt(index, value & writable);
+    if (this.#lvt.has(index)) return this.#writeLvt(index, value);
     const isReadOnly = index === R.ID || index === R.VERSION || index === R.APR || index === R.PPR || index === R.RRD
       || index === R.TIMER_CURRENT_COUNT || (index >= R.ISR0 && index < R.ESR);
     if (!isReadOnly || index >= REGISTER_COUNT) this.#noteError(APIC_ESR.ILLEGAL_REGISTER);
@@ -395,32 +384,23 @@ export class LocalApic implements CpuInterrupts, Device {
     }
   }
 
-  /** While software has the APIC disabled every LVT entry is masked and stays so. */
   #writeSvr(value: number): void {
     this.#r[R.SVR] = value;
-    if ((value & SVR.SOFTWARE_ENABLE) === 0) for (const entry of LVT_ENTRIES) this.#r[entry]! |= LVT.MASKED;
+    this.#lvt.setEnabled((value & SVR.SOFTWARE_ENABLE) !== 0);
     this.#update();
   }
 
   #writeLvt(index: number, value: number): void {
     const wasTscDeadline = this.#isTscDeadlineMode();
-    const isMasked = (value & LVT.MASKED) !== 0 || (this.#r[R.SVR]! & SVR.SOFTWARE_ENABLE) === 0;
-    const kept = isLevelEntry(value) ? this.#r[index]! & LVT.REMOTE_IRR : 0;
-    this.#r[index] = value | kept | (isMasked ? LVT.MASKED : 0);
+    this.#lvt.write(index, value);
     if (index === R.LVT_TIMER) this.#timerModeChanged(wasTscDeadline);
-    if (index === R.LVT_LINT0) this.#deliverPin(0, false);
-    if (index === R.LVT_LINT1) this.#deliverPin(1, false);
     this.#update();
   }
 
   // Timer
 
-  #timerMode(): number {
-    return this.#r[R.LVT_TIMER]! & LVT.TIMER_MODE_MASK;
-  }
-
   #isTscDeadlineMode(): boolean {
-    return this.#options.tscToNs !== undefined && this.#timerMode() === LVT.TIMER_TSC_DEADLINE;
+    return this.#options.tscToNs !== undefined && this.#lvt.timerMode === LVT.TIMER_TSC_DEADLINE;
   }
 
   /** Entering or leaving TSC-deadline mode disarms the timer (SDM vol 3A §11.5.4.1). */
@@ -430,14 +410,13 @@ export class LocalApic implements CpuInterrupts, Device {
       this.#tscDeadlineLow = 0;
       this.#tscDeadlineHigh = 0;
     }
-    this.#timer.setPeriodic(this.#timerMode() === LVT.TIMER_PERIODIC);
+    this.#timer.setPeriodic(this.#lvt.timerMode === LVT.TIMER_PERIODIC);
   }
 
   #timerExpired(): void {
     this.#tscDeadlineLow = 0;
     this.#tscDeadlineHigh = 0;
-    const entry = this.#r[R.LVT_TIMER]!;
-    if ((entry & LVT.MASKED) === 0) this.#accept(entry & LVT.VECTOR_MASK, false);
+    this.#lvt.raise(R.LVT_TIMER);
   }
 
   #readTscDeadline(): boolean {
@@ -494,8 +473,7 @@ export class LocalApic implements CpuInterrupts, Device {
   #endOfInterrupt(): void {
     const vector = this.#vectors.end();
     if (vector < 0) return;
-    this.#endOfPinInterrupt(0, vector);
-    this.#endOfPinInterrupt(1, vector);
+    this.#lvt.endOfInterrupt(vector);
     const isBroadcast = this.#vectors.tmr.has(vector) && (this.#r[R.SVR]! & SVR.SUPPRESS_EOI_BROADCAST) === 0;
     if (isBroadcast) this.#options.bus.endOfInterrupt(vector);
     this.#update();
@@ -504,40 +482,12 @@ export class LocalApic implements CpuInterrupts, Device {
   #noteError(bit: number): void {
     if ((this.#pendingErrors & bit) !== 0) return;
     this.#pendingErrors |= bit;
-    this.#deliverLocal(this.#r[R.LVT_ERROR]!);
-  }
-
-  #deliverLocal(entry: number): void {
-    if ((entry & LVT.MASKED) !== 0) return;
-    const deliveryMode = (entry & LVT.DELIVERY_MODE_MASK) >> LVT.DELIVERY_MODE_SHIFT;
-    if (deliveryMode !== DELIVERY_MODE.EXTINT) this.receive(deliveryMode, entry & LVT.VECTOR_MASK, false);
-  }
-
-  /** ExtINT follows the pin and is looked at by `acknowledge`; a level-triggered fixed entry asks until EOI and after. */
-  #deliverPin(pin: 0 | 1, rises: boolean): void {
-    const index = pin === 0 ? R.LVT_LINT0 : R.LVT_LINT1;
-    const entry = this.#r[index]!;
-    if (!isLevelEntry(entry)) {
-      if (rises) this.#deliverLocal(entry);
-      return;
-    }
-    if (!this.#lint[pin] || (entry & (LVT.MASKED | LVT.REMOTE_IRR)) !== 0) return;
-    this.#r[index] = entry | LVT.REMOTE_IRR;
-    this.#accept(entry & LVT.VECTOR_MASK, true);
-  }
-
-  #endOfPinInterrupt(pin: 0 | 1, vector: number): void {
-    const index = pin === 0 ? R.LVT_LINT0 : R.LVT_LINT1;
-    const entry = this.#r[index]!;
-    if ((entry & LVT.REMOTE_IRR) === 0 || (entry & LVT.VECTOR_MASK) !== vector) return;
-    this.#r[index] = entry & ~LVT.REMOTE_IRR;
-    this.#deliverPin(pin, false);
+    this.#lvt.raise(R.LVT_ERROR);
   }
 
   #isExternalPending(): boolean {
-    if (!this.isEnabled) return this.#lint[0];
-    if (this.#isExternalLatched) return true;
-    return (this.#lint[0] && isExternal(this.#r[R.LVT_LINT0]!)) || (this.#lint[1] && isExternal(this.#r[R.LVT_LINT1]!));
+    if (!this.isEnabled) return this.#lvt.pin(0);
+    return this.#isExternalLatched || this.#lvt.isExternalPending();
   }
 
   #raise(event: number): void {
@@ -551,13 +501,4 @@ export class LocalApic implements CpuInterrupts, Device {
     this.#isIntr = isIntr;
     this.onChange();
   }
-}
-
-function isLevelEntry(entry: number): boolean {
-  return (entry & LVT.LEVEL_TRIGGERED) !== 0 && (entry & LVT.DELIVERY_MODE_MASK) === 0;
-}
-
-function isExternal(entry: number): boolean {
-  const external = DELIVERY_MODE.EXTINT << LVT.DELIVERY_MODE_SHIFT;
-  return (entry & (LVT.MASKED | LVT.DELIVERY_MODE_MASK)) === external;
 }
