@@ -183,6 +183,26 @@ describe('Uart16550 receiver', () => {
   });
 });
 
+describe('Uart16550 listening', () => {
+  it('begins when the guest enables the receive interrupt', () => {
+    const { uart, out } = powered();
+    expect(uart.isListening).toBe(false);
+    out(IER, 1);
+    expect(uart.isListening).toBe(true);
+  });
+
+  it('begins when the guest polls for a byte, not when it polls to send', () => {
+    const { uart, out, inb } = powered();
+    for (let i = 0; i < 1000; i++) {
+      inb(LSR);
+      out(DATA, 65);
+    }
+    expect(uart.isListening).toBe(false);
+    for (let i = 0; i < 100; i++) inb(LSR);
+    expect(uart.isListening).toBe(true);
+  });
+});
+
 describe('Uart16550 probing', () => {
   it('implements four bits of IER and eight of the scratch register', () => {
     const { out, inb } = powered();

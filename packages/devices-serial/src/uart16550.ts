@@ -47,6 +47,8 @@ const ERROR_SHIFT = 8;
 const CHARACTER_ERRORS = B.LSR_PARITY | B.LSR_FRAMING | B.LSR_BREAK;
 const TIMEOUT_CHARACTERS = 4;
 const SLOWEST_TIMEOUT_NS = 20e6;
+/** A driver that waits for the transmitter looks once or twice. */
+const POLLS_OF_A_LISTENER = 64;
 
 function powerOnRegisters(): UartRegisters {
   return {
@@ -69,6 +71,8 @@ export class Uart16550 implements Device {
   #fifo: number[] = [];
   #r = powerOnRegisters();
   #timeout: Timer | undefined;
+  /** Looks at the line status that found nothing, since the guest last sent. */
+  #idlePolls = 0;
 
   constructor(options: Uart16550Options) {
     this.#base = options.base ?? PORT.COM1;
@@ -87,6 +91,14 @@ export class Uart16550 implements Device {
     this.#refill();
     this.#updateIrq();
     return taken;
+  }
+
+  /**
+   * Whether the guest would take a byte now: it has enabled the interrupt, or it keeps polling for one. Bytes that arrive while it does
+   * neither are lost to the driver that clears the FIFO later.
+   */
+  get isListening(): boolean {
+    return (this.#r.ier & B.IER_RECEIVED) !== 0 || this.#idlePolls >= POLLS_OF_A_LISTENER;
   }
 
   /** A break condition on the line: Linux takes it for SysRq. */
@@ -163,6 +175,7 @@ export class Uart16550 implements Device {
   // Transmitter
 
   #transmit(byte: number): void {
+    this.#idlePolls = 0;
     this.#r.isTransmitInterruptPending = false;
     this.#updateIrq();
     if (this.#isLoopback()) this.#enqueue(byte);
@@ -263,6 +276,7 @@ export class Uart16550 implements Device {
 
   #lsr(): number {
     const first = this.#fifo[0];
+    if (first === undefined) this.#idlePolls++;
     let value = TRANSMITTER_IDLE | (this.#r.isOverrun ? B.LSR_OVERRUN : 0);
     if (first === undefined) return value;
     value |= B.LSR_DATA_READY | (first >> ERROR_SHIFT);
