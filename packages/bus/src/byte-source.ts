@@ -18,14 +18,17 @@ export class ByteSource {
     return rest.length > 0 ? rest : this.#next();
   }
 
-  /** Offers everything there is to a receiver that answers how much it took; what it left is offered first next time. */
-  feed(receive: (bytes: Uint8Array) => number): void {
+  /** Offers everything there is to a receiver that answers how much it took; what it left is offered first next time. Answers how much it took. */
+  feed(receive: (bytes: Uint8Array) => number): number {
+    let total = 0;
     for (let chunk = this.takeChunk(); chunk !== undefined; chunk = this.takeChunk()) {
       const taken = receive(chunk);
+      total += taken;
       if (taken >= chunk.length) continue;
       this.#rest = chunk.subarray(taken);
-      return;
+      break;
     }
+    return total;
   }
 
   #next(): Uint8Array | undefined {

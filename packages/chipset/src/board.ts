@@ -48,6 +48,8 @@ export interface Board {
   readonly cpu: LocalApic;
   readonly interrupts: InterruptController;
   readonly serial: {
+    /** Whether the guest would take a byte now (see `Uart16550`). */
+    readonly isListening: boolean;
     /** Types into COM1; answers how many bytes were taken. */
     receive(bytes: Uint8Array): number;
   };
@@ -106,7 +108,7 @@ export function createBoard(options: BoardOptions): Board {
 
   return {
     ports, mmio, devices, cpu, interrupts,
-    serial: { receive: (bytes) => uart.receive(bytes) },
+    serial: uart,
     setIrq: (irq, level) => { gsi(irq).set(level); },
     reset: () => {
       for (const device of devices) device.reset();

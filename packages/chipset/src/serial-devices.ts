@@ -52,6 +52,11 @@ export class SerialDevices implements AccessHandler {
     if (options.placed('debugConsole')) this.#attach(PLACEABLE_DEVICES.debugConsole({ output: options.debugConsole }));
   }
 
+  /** Whether the guest would take a byte from the serial line now. */
+  get isListening(): boolean {
+    return this.#uart?.isListening ?? false;
+  }
+
   /** Bytes from the other end of the serial line; answers how many were taken. */
   receive(bytes: Uint8Array): number {
     return this.#uart?.receive(bytes) ?? 0;

@@ -66,7 +66,7 @@ class ConsoleServer {
     for (;;) {
       this.#block.takeRings();
       const served = this.#access.serve();
-      if (this.#takesInput) this.#serialIn.feed(this.#receive);
+      if (this.#takesInput && this.#devices.isListening) this.#serialIn.feed(this.#receive);
       this.#clock.runExpired();
       this.#flush();
       if (this.#gate.hasCalls) await this.#gate.serveCalls();

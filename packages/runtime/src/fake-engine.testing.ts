@@ -6,7 +6,7 @@ const LINE_STATUS = PORT.COM1 + 5, DATA_READY = 1;
 
 /**
  * An engine whose "kernel" is a list of words: `print:TEXT`, `spin`, `idle` (HLT with interrupts on), `halt` (interrupts off), `triple`, `triple-once`,
- * `poweroff`, `reset-once`, `crash`, `echo` (sends back what is typed until `q`), `timer` (waits for 5 PIT interrupts), `invalid`.
+ * `poweroff`, `reset-once`, `crash`, `echo` (sends back what is typed until `q`), `clear-fifo`, `timer` (waits for 5 PIT interrupts), `invalid`.
  */
 export const createFakeEngine: EngineFactory = ({ config, memory, board }) => new FakeEngine(config.boot, memory, board);
 
@@ -53,6 +53,7 @@ class FakeEngine implements Engine {
       case 'crash': throw new Error('the engine is on fire');
       case 'exit': process.exit(9);
       // eslint-disable-next-line no-fallthrough -- process.exit never returns
+      case 'clear-fifo': this.#board.ports.write(PORT.COM1 + 2, 1, 7); return this.#next();
       case 'echo': return this.#echo();
       case 'timer': return this.#timer();
       default: throw new Error(`no such word: ${verb}`);
@@ -82,6 +83,7 @@ class FakeEngine implements Engine {
   }
 
   #echo(): RunResult {
+    this.#board.ports.write(PORT.COM1 + 1, 1, 1); // listen
     while ((this.#board.ports.read(LINE_STATUS, 1) & DATA_READY) !== 0) {
       const byte = this.#board.ports.read(PORT.COM1, 1);
       if (byte === 'q'.charCodeAt(0)) return this.#next();

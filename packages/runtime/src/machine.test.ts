@@ -59,6 +59,15 @@ describe('Machine', () => {
     expect(text()).toBe('hello again ');
   });
 
+  it.each(PLACES)('holds what is typed until the guest listens (serial in %s)', async (serial) => {
+    const machine = machineOf('clear-fifo timer clear-fifo echo poweroff', { placement: { serial } });
+    const text = output(machine);
+    void machine.serial.write('early q');
+    await machine.start();
+    await machine.exited;
+    expect(text().slice(-6)).toBe('early ');
+  });
+
   it('gives serial output as an async iterable that ends with the machine', async () => {
     const machine = machineOf('print:one poweroff');
     const chunks: string[] = [];

@@ -20,8 +20,8 @@ export interface RunLoopParts {
   readonly time: LoopTime;
   readonly block: ControlBlock;
   readonly gate: CallGate;
-  /** Takes what other workers have published (interrupts, serial input). */
-  readonly poll: () => void;
+  /** Takes what other workers have published (interrupts, serial input); answers whether there was anything. */
+  readonly poll: () => boolean;
   /** Publishes what the guest has written; called after every slice and before every sleep. */
   readonly flush: () => void;
   /** Nothing can end this halt but a reset or an NMI: interrupts are off. Called once a halt. */
@@ -113,7 +113,8 @@ export class RunLoop {
   }
 
   #idle(): void {
-    const { clock, time, block, interruptsEnabled, onDeadHalt } = this.#parts;
+    const { clock, time, block, interruptsEnabled, onDeadHalt, poll } = this.#parts;
+    if (poll()) return; // the guest has begun to listen, and there was something to hear
     if (!interruptsEnabled() && !this.#isDeadHaltTold) {
       this.#isDeadHaltTold = true;
       onDeadHalt?.();

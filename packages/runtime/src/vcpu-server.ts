@@ -77,7 +77,7 @@ class VcpuServer {
     this.#engine = createEngine({ config, memory: this.#memory, board: this.#board, clock });
     this.#loop = new RunLoop({
       vcpu: this.#engine, clock, time: loopTime, block, gate,
-      poll: () => { this.#poll(); },
+      poll: () => this.#poll(),
       flush: () => { this.#flush(); },
       interruptsEnabled: () => this.#engine.interruptsEnabled,
       onDeadHalt: () => { report({ kind: 'halted', dump: this.#engine.dump() }); },
@@ -173,20 +173,25 @@ class VcpuServer {
     for (const sink of [this.#serialOut, this.#debugOut]) if (!sink.flush()) sink.flushBlocking(this.#isCancelled);
   }
 
-  #poll(): void {
-    if (this.#config.placement.serial === 'vcpu') this.#serialIn.feed(this.#receive);
-    if (this.#irqs !== undefined) this.#pollIrqs(this.#irqs);
+  /** Whether anything came. What is typed waits until the guest listens: a driver that starts clears the FIFO. */
+  #poll(): boolean {
+    const takesInput = this.#config.placement.serial === 'vcpu' && this.#board.serial.isListening;
+    const typed = takesInput ? this.#serialIn.feed(this.#receive) : 0;
+    const irqs = this.#irqs === undefined ? 0 : this.#pollIrqs(this.#irqs);
+    return typed + irqs > 0;
   }
 
   readonly #receive = (bytes: Uint8Array): number => this.#board.serial.receive(bytes);
 
-  #pollIrqs(ring: RingConsumer): void {
-    while (ring.next()) {
+  #pollIrqs(ring: RingConsumer): number {
+    let count = 0;
+    for (; ring.next(); count++) {
       if (ring.id !== IrqMessages.setLine.id) unknownMessage('irq', ring);
       const word = ring.at >> 2;
       this.#board.setIrq(ring.words[word] ?? 0, ring.words[word + 1] === 1);
     }
     ring.release();
+    return count;
   }
 }
 
