@@ -75,7 +75,9 @@ export function returnFromTask(cpu: Cpu): Status {
 export function settleTaskSwitch(cpu: Cpu, isDone: boolean): Status {
   if (isDone) return deliverTaskTrap(cpu) ? REDISPATCH : FAULT;
   if (!cpu.isTaskCommitted) return FAULT;
-  return deliverException(cpu) === 'delivered' ? REDISPATCH : cpu.raise(VECTOR.DF);
+  if (deliverException(cpu) === 'delivered') return REDISPATCH;
+  cpu.isTaskCommitted = true;
+  return cpu.raise(VECTOR.DF);
 }
 
 /** #DB for the T bit of the TSS that was switched to. */
