@@ -1,6 +1,6 @@
 import { VirtualClock } from '@vmm/clock';
 import { FakeClock } from '@vmm/device-kit/testing';
-import { PORT } from '@vmm/spec';
+import { ACPI_PM, PORT } from '@vmm/spec';
 import { describe, expect, it, vi } from 'vitest';
 import { createBoard } from './board.ts';
 import type { Board, BoardOptions } from './board.ts';
@@ -55,6 +55,33 @@ describe('board pc', () => {
     expect([board.mmio.read(0xfee0_0030, 4), board.mmio.read(0xfed0_0030, 4)]).toEqual([0xffff_ffff, version]);
     board.reset();
     expect(board.mmio.read(0xfee0_0030, 4)).toBe(version);
+  });
+
+  it('shows its bridges on PCI, and resets through the port between theirs', () => {
+    const onReset = vi.fn();
+    const { board } = powered({ onReset });
+    const identify = (address: number): number => {
+      board.ports.write(PORT.PCI_CONFIG_ADDRESS, 4, address);
+      return board.ports.read(PORT.PCI_CONFIG_DATA, 4);
+    };
+    expect([0x8000_0000, 0x8000_0800, 0x8000_0b00, 0x8000_1000].map(identify)).toEqual([0x1237_8086, 0x7000_8086, 0x7113_8086, 0xffff_ffff]);
+    board.ports.write(PORT.RESET_CONTROL, 1, 6);
+    expect(onReset).toHaveBeenCalledExactlyOnceWith('port 0xCF9');
+  });
+
+  it('ends through the debug-exit port as QEMU does, and through ACPI', () => {
+    const [onDebugExit, onPowerOff] = [vi.fn(), vi.fn()];
+    const { board } = powered({ onDebugExit, onPowerOff });
+    board.ports.write(PORT.DEBUG_EXIT, 1, 0x10);
+    board.ports.write(ACPI_PM.BASE + ACPI_PM.PM1_CONTROL, 2, ACPI_PM.S5_SLEEP_TYPE << 10 | 1 << 13);
+    expect([onDebugExit.mock.calls, onPowerOff.mock.calls]).toEqual([[[33]], [[]]]);
+  });
+
+  it('sends the debug console where it was told', () => {
+    const bytes: number[] = [];
+    const { board } = powered({ debugConsole: { transmit: (byte) => { bytes.push(byte); } } });
+    board.ports.write(PORT.DEBUG_CONSOLE, 1, 88);
+    expect([bytes, board.ports.read(PORT.DEBUG_CONSOLE, 1)]).toEqual([[88], 0xe9]);
   });
 
   it('runs on any clock of the machine', () => {

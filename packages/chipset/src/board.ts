@@ -8,6 +8,8 @@ import { cmosBytes, Pit, Rtc } from '@vmm/devices-timer';
 import { InterruptController } from '@vmm/interrupts';
 import type { LocalApic } from '@vmm/interrupts';
 import { ACPI_PM } from '@vmm/spec';
+import { createPci } from './pci.ts';
+import type { BoardPci } from './pci.ts';
 import { DeviceProxy } from './remote-device.ts';
 import type { RemoteDevice } from './remote-device.ts';
 import { COM1_IRQ, PLACEABLE_DEVICES } from './serial-devices.ts';
@@ -47,6 +49,7 @@ export interface Board {
   /** The boot processor's interrupt port and APIC: what `Vcpu` takes as `interrupts` and as `apic`. */
   readonly cpu: LocalApic;
   readonly interrupts: InterruptController;
+  readonly pci: BoardPci;
   readonly serial: {
     /** Whether the guest would take a byte now (see `Uart16550`). */
     readonly isListening: boolean;
@@ -92,7 +95,8 @@ export function createBoard(options: BoardOptions): Board {
     clock: options.clock, irq: gsi(ISA_IRQ.rtc), startUnixMs: options.startUnixMs, cmos: cmosBytes({ lowMemoryBytes: options.memoryBytes }),
   }));
   attach(new AcpiPm({ clock: options.clock, sci: gsi(ACPI_PM.SCI), onPowerOff: options.onPowerOff }));
-  attach(new ResetControl({ onReset: () => { options.onReset('port 0xCF9'); } }));
+  const pci = createPci({ isaIrq: gsi, resetControl: new ResetControl({ onReset: () => { options.onReset('port 0xCF9'); } }) });
+  attach(pci.host);
   const uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq: gsi(COM1_IRQ), output: options.serial });
   const debugConsole = PLACEABLE_DEVICES.debugConsole({ output: options.debugConsole ?? { transmit: () => {} } });
   const { remote = {} } = options;
@@ -107,7 +111,7 @@ export function createBoard(options: BoardOptions): Board {
   }));
 
   return {
-    ports, mmio, devices, cpu, interrupts,
+    ports, mmio, devices, cpu, interrupts, pci,
     serial: uart,
     setIrq: (irq, level) => { gsi(irq).set(level); },
     reset: () => {

@@ -3,42 +3,46 @@ import { FakeClock } from '@vmm/device-kit/testing';
 import { PORT, UART } from '@vmm/spec';
 import { describe, expect, it } from 'vitest';
 import { createBoard } from './board.ts';
-import type { Board } from './board.ts';
+import type { Board, BoardOptions } from './board.ts';
 import { SerialDevices } from './serial-devices.ts';
 
 interface Placed {
   readonly board: Board;
   readonly receive: (bytes: Uint8Array) => number;
   readonly sent: number[];
+  readonly debugged: number[];
   readonly clock: FakeClock;
 }
 
-/** The device on the board. */
+/** The devices on the board. */
 function beside(): Placed {
   const clock = new FakeClock();
   const sent: number[] = [];
-  const board = boardOf(clock, sent, {});
-  return { board, receive: (bytes) => board.serial.receive(bytes), sent, clock };
+  const debugged: number[] = [];
+  const board = boardOf(clock, sent, debugged, {});
+  return { board, receive: (bytes) => board.serial.receive(bytes), sent, debugged, clock };
 }
 
-/** The same device behind the access rings; its worker's loop runs whenever the client waits. */
+/** The same devices behind the access rings; its worker's loop runs whenever the client waits. */
 function behindRings(): Placed {
   const clock = new FakeClock();
   const sent: number[] = [];
+  const debugged: number[] = [];
   const [requests, replies] = [createRing(4096), createRing(256)];
   const devices: SerialDevices = new SerialDevices({
-    clock, placed: (device) => device === 'serial', serial: { transmit: (byte) => { sent.push(byte); } }, debugConsole: { transmit: () => {} },
+    clock, placed: () => true, serial: { transmit: (byte) => { sent.push(byte); } }, debugConsole: { transmit: (byte) => { debugged.push(byte); } },
     setIrq: (irq, level) => { board.setIrq(irq, level); }, flush: () => {},
   });
   const server = new AccessServer(new RingConsumer(requests), new RingProducer(replies), devices);
   const client = new AccessClient(new RingProducer(requests), new RingConsumer(replies), { name: 'console', isCancelled: () => { server.serve(); return false; } });
-  const board: Board = boardOf(clock, sent, { serial: client });
-  return { board, receive: (bytes) => devices.receive(bytes), sent, clock };
+  const board: Board = boardOf(clock, sent, debugged, { serial: client, debugConsole: client });
+  return { board, receive: (bytes) => devices.receive(bytes), sent, debugged, clock };
 }
 
-function boardOf(clock: FakeClock, sent: number[], remote: { serial?: AccessClient }): Board {
+function boardOf(clock: FakeClock, sent: number[], debugged: number[], remote: NonNullable<BoardOptions['remote']>): Board {
   return createBoard({
-    memoryBytes: 16 << 20, clock, onAttention: () => {}, serial: { transmit: (byte) => { sent.push(byte); } },
+    memoryBytes: 16 << 20, clock, onAttention: () => {},
+    serial: { transmit: (byte) => { sent.push(byte); } }, debugConsole: { transmit: (byte) => { debugged.push(byte); } },
     onPowerOff: () => {}, onReset: () => {}, startUnixMs: 0, remote,
   });
 }
@@ -84,5 +88,15 @@ describe('placement', () => {
     const local = driveUart(beside());
     expect(local).toContain(0x24);
     expect(driveUart(behindRings())).toEqual(local);
+  });
+
+  it('shows the guest the same debug console in both', () => {
+    const drive = ({ board, debugged }: Placed): unknown[] => {
+      for (const byte of [79, 75]) board.ports.write(PORT.DEBUG_CONSOLE, 1, byte);
+      return [board.ports.read(PORT.DEBUG_CONSOLE, 1), board.ports.read(PORT.DEBUG_CONSOLE, 2), debugged];
+    };
+    const local = drive(beside());
+    expect(local).toEqual([0xe9, 0xffe9, [79, 75]]);
+    expect(drive(behindRings())).toEqual(local);
   });
 });
