@@ -12,9 +12,23 @@ import { BLOCK_HEADER, RECORD } from './record.ts';
 const MODES = [16, 32, 64] as const;
 const PAGE = 4096;
 const MAX_INSTRUCTIONS = 64;
+/** Mode keys are below this. */
+const MODE_KEYS = 256;
+/** Stubs of translated regions take the end of the record area: header and record each. */
+const STUB_BYTES = 2 * RECORD.sizeBytes;
+const STUB_AREA_BYTES = 0x10_0000;
+/** Far more executions than a block sees between two translations. */
+const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
 
-interface Block {
+/** Something made from code bytes that dies when they change. */
+export interface CodeUnit {
+  /** Whether a store to this range changes it. */
+  overlaps(host: number, size: number): boolean;
+  kill(): void;
+}
+
+interface Block extends CodeUnit {
   readonly host: number;
   readonly modeKey: number;
   /** First record. */
@@ -51,7 +65,13 @@ export class BlockCache {
   readonly #i32: Int32Array;
   readonly #inst = new Instruction();
   readonly #blocks = new Map<number, Block>();
-  readonly #pages = new Map<number, Block[]>();
+  readonly #pages = new Map<number, CodeUnit[]>();
+  /** Stub record of the translated region for a key. */
+  readonly #regions = new Map<number, number>();
+  readonly #freeStubs: number[] = [];
+  #nextStub: number;
+  /** Executions after which a block is reported hot. */
+  hotThreshold = NEVER_HOT;
   /** Handler number by quick key; -1 none. */
   readonly #handlerOf = new Map<number, number>();
   readonly #straddle = new Uint8Array(LONGEST_INSTRUCTION + 1);
@@ -65,7 +85,8 @@ export class BlockCache {
     this.#u8 = state.u8;
     this.#i32 = state.i32;
     this.#free = privateBase + VCPU_LAYOUT.records;
-    this.#end = this.#free + VCPU_LAYOUT.recordsBytes;
+    this.#end = this.#free + VCPU_LAYOUT.recordsBytes - STUB_AREA_BYTES;
+    this.#nextStub = this.#end;
     this.#clearHash();
   }
 
@@ -77,9 +98,8 @@ export class BlockCache {
   /** Forget everything. Only between blocks. */
   flush(): void {
     this.counters.flushes++;
-    for (const page of this.#pages.keys()) this.#o.unprotectCode(page * PAGE);
+    for (const units of [...this.#pages.values()]) for (const unit of [...units]) unit.kill();
     this.#blocks.clear();
-    this.#pages.clear();
     this.#clearHash();
     this.#free = this.#o.privateBase + VCPU_LAYOUT.records;
   }
@@ -88,23 +108,69 @@ export class BlockCache {
   lookup(host: number): number {
     this.counters.lookups++;
     const modeKey = this.#o.state.get('modeKey');
-    const key = host * 128 + modeKey;
+    const key = host * MODE_KEYS + modeKey;
+    const stub = this.#regions.get(key);
+    if (stub !== undefined) { this.#point(host, modeKey, stub); return stub; }
+    const block = this.#interpreted(host, modeKey, key);
+    if (block === undefined) return 0;
+    if (block.crossing === 0) this.#point(host, modeKey, block.records);
+    return block.records;
+  }
+
+  /** Make the hash table lead to a record. */
+  #point(host: number, modeKey: number, record: number): void {
+    const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
+    this.#i32[slot] = host;
+    this.#i32[slot + 1] = modeKey;
+    this.#i32[slot + 2] = record;
+  }
+  #unpoint(host: number, modeKey: number): void {
+    const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
+    if (this.#i32[slot] === host && this.#i32[slot + 1] === modeKey) this.#i32[slot] = 0;
+  }
+
+  /** First record of the interpreter's block, whether or not a region stands in for it. */
+  interpreted(host: number): number {
+    const modeKey = this.#o.state.get('modeKey');
+    return this.#interpreted(host, modeKey, host * MODE_KEYS + modeKey)?.records ?? 0;
+  }
+
+  #interpreted(host: number, modeKey: number, key: number): Block | undefined {
     let block = this.#blocks.get(key);
     if (block?.crossing !== undefined && block.crossing !== 0) {
       const second = this.#fetchSecondPage(host);
-      if (second === 0) return 0;
+      if (second === 0) return undefined;
       if (second !== block.crossing) { this.#kill(block); block = undefined; }
     }
-    block ??= this.#decode(host, modeKey, key);
-    if (block === undefined) return 0;
-    if (block.crossing === 0) {
-      const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
-      this.#i32[slot] = host;
-      this.#i32[slot + 1] = modeKey;
-      this.#i32[slot + 2] = block.records;
-    }
-    return block.records;
+    return block ?? this.#decode(host, modeKey, key);
   }
+
+  /** Whether code at a host address has been executed in a mode. */
+  hasRun(host: number, modeKey: number): boolean { return this.#blocks.has(host * MODE_KEYS + modeKey); }
+
+  /** Let a translated region stand in for the block at `host`; its function is in table slot `slot`. */
+  installRegion(host: number, modeKey: number, slot: number): void {
+    const record = (this.#freeStubs.pop() ?? (this.#nextStub += STUB_BYTES) - STUB_BYTES) + RECORD.sizeBytes;
+    const header = record - RECORD.sizeBytes >> 2;
+    this.#i32.fill(0, header, header + STUB_BYTES / 4);
+    this.#i32[header + (BLOCK_HEADER.heat >> 2)] = NEVER_HOT;
+    this.#data.setUint16(record, slot, true);
+    this.#regions.set(host * MODE_KEYS + modeKey, record);
+    this.#point(host, modeKey, record);
+  }
+  removeRegion(host: number, modeKey: number): void {
+    const key = host * MODE_KEYS + modeKey;
+    const record = this.#regions.get(key);
+    if (record === undefined) return;
+    this.#regions.delete(key);
+    this.#freeStubs.push(record - RECORD.sizeBytes);
+    this.#unpoint(host, modeKey);
+  }
+  get hasFreeStub(): boolean { return this.#freeStubs.length > 0 || this.#nextStub + STUB_BYTES < this.#end + STUB_AREA_BYTES; }
+
+  /** The unit's code lies (also) on this page: stores there are watched, and tell it. */
+  watch(host: number, unit: CodeUnit): void { this.#enter(host, unit); }
+  unwatch(host: number, unit: CodeUnit): void { this.#leave(host, unit); }
 
   /** The page after the one that state.rip is in. */
   #fetchSecondPage(host: number): number {
@@ -159,11 +225,17 @@ export class BlockCache {
       if (ends || single || crossing !== 0 || pc >= limit) break;
     }
     this.#writeEnd(at, pc - host);
-    const block: Block = { host, modeKey, records: first, bytes: pc - host, instructions: count, crossing };
+    const bytes = pc - host, instructions = count;
+    const block: Block = {
+      host, modeKey, records: first, bytes, instructions, crossing,
+      overlaps: (at, size) => (at < host + bytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
+      kill: () => { this.#kill(block); },
+    };
     const header = first - RECORD.sizeBytes >> 2;
     this.#i32[header + BLOCK_HEADER.instructions] = count;
     this.#i32[header + (BLOCK_HEADER.host >> 2)] = host;
     this.#i32[header + (BLOCK_HEADER.modeKey >> 2)] = modeKey;
+    this.#i32[header + (BLOCK_HEADER.heat >> 2)] = this.hotThreshold;
     this.#free = at + RECORD.sizeBytes;
     this.#blocks.set(key, block);
     this.#enter(host, block);
@@ -204,7 +276,7 @@ export class BlockCache {
     return this.#o.handlers.numberFor(form, name === 'undefined_opcode' ? UNDEFINED : PROTECTION);
   }
 
-  #enter(host: number, block: Block): void {
+  #enter(host: number, block: CodeUnit): void {
     const page = Math.floor(host / PAGE);
     const list = this.#pages.get(page);
     if (list !== undefined) { list.push(block); return; }
@@ -217,25 +289,19 @@ export class BlockCache {
     for (const page of new Set([Math.floor(host / PAGE), Math.floor((host + size - 1) / PAGE)])) {
       const list = this.#pages.get(page);
       if (list === undefined) continue;
-      for (const block of [...list]) {
-        const inFirst = host < block.host + block.bytes && host + size > block.host;
-        const second = block.crossing;
-        const inSecond = second !== 0 && host < second + LONGEST_INSTRUCTION && host + size > second;
-        if (inFirst || inSecond) this.#kill(block);
-      }
+      for (const unit of [...list]) if (unit.overlaps(host, size)) unit.kill();
     }
   }
 
   #kill(block: Block): void {
     this.counters.killedBlocks++;
-    this.#blocks.delete(block.host * 128 + block.modeKey);
-    const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(block.host, block.modeKey) >> 2;
-    if (this.#i32[slot] === block.host && this.#i32[slot + 1] === block.modeKey) this.#i32[slot] = 0;
+    this.#blocks.delete(block.host * MODE_KEYS + block.modeKey);
+    if (!this.#regions.has(block.host * MODE_KEYS + block.modeKey)) this.#unpoint(block.host, block.modeKey);
     for (let i = 0; i < block.instructions; i++) this.#data.setUint16(block.records + i * RECORD.sizeBytes, 0, true);
     this.#leave(block.host, block);
     if (block.crossing !== 0) this.#leave(block.crossing, block);
   }
-  #leave(host: number, block: Block): void {
+  #leave(host: number, block: CodeUnit): void {
     const page = Math.floor(host / PAGE);
     const list = this.#pages.get(page);
     if (list === undefined) return;

@@ -9,6 +9,9 @@ export interface HostImports {
   commit(): number;
   callout(id: number, size: number): number;
   lookup(host: number): number;
+  /** The interpreter's own block at a host address, even where translated code exists. */
+  interpreted(host: number): number;
+  becameHot(host: number): void;
 }
 
 /**
@@ -21,6 +24,7 @@ export class HandlerTable {
   readonly #imports: WebAssembly.Imports;
   readonly #numbers = new Map<string, number>();
   #next: number;
+  readonly #freeSlots: number[] = [];
   #helperTypes: HelperTypes | undefined;
   /** Forms that needed an extension module, in the order met. */
   readonly extensions: string[] = [];
@@ -28,7 +32,7 @@ export class HandlerTable {
   constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports) {
     this.#geometry = geometry;
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
-    const env = { memory, table, access: host.access, commit: host.commit, callout: host.callout, lookup: host.lookup };
+    const env = { memory, table, access: host.access, commit: host.commit, callout: host.callout, lookup: host.lookup, interpreted: host.interpreted, becameHot: host.becameHot };
     const handlers = commonForms().map((form): Handler => ({ form, entry: this.#entry(form) }));
     const hot = handlers.filter((handler) => isHot(handler.form)), others = handlers.filter((handler) => !isHot(handler.form));
     [...hot, ...others].forEach((handler, i) => { this.#numbers.set(formKey(handler.form), i + 1); });
@@ -44,15 +48,27 @@ export class HandlerTable {
     return entry;
   }
 
+  /** Table slots for translated regions; released ones are used again. */
+  takeSlot(): number {
+    const slot = this.#freeSlots.pop() ?? this.#next++;
+    if (slot >= TABLE_SIZE) throw new Error('handler table is full');
+    return slot;
+  }
+  releaseSlot(slot: number): void { this.#freeSlots.push(slot); }
+  get hasFreeSlot(): boolean { return this.#freeSlots.length > 0 || this.#next < TABLE_SIZE - 1024; }
+
+  /** What modules that call the interpreter's functions import. */
+  get imports(): WebAssembly.Imports { return this.#imports; }
+  get geometry(): InterpreterGeometry { return this.#geometry; }
+  get helperTypes(): HelperTypes { return this.#helperTypes ??= helperTypes(); }
+
   /** The handler for a form, made now if it is new. */
   numberFor(form: Form, entry: InstructionEntry): number {
     const key = formKey(form);
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
-    this.#helperTypes ??= helperTypes();
-    const number = this.#next++;
-    if (number >= TABLE_SIZE) throw new Error('more instruction forms than table slots');
-    new WebAssembly.Instance(new WebAssembly.Module(buildExtension(this.#geometry, number, [{ form, entry }], this.#helperTypes)), this.#imports);
+    const number = this.takeSlot();
+    new WebAssembly.Instance(new WebAssembly.Module(buildExtension(this.#geometry, number, [{ form, entry }], this.helperTypes)), this.#imports);
     this.#numbers.set(key, number);
     this.extensions.push(key);
     return number;

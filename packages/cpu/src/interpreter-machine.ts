@@ -7,6 +7,8 @@ import { RECORD } from './record.ts';
 
 /** Functions that handlers call, defined by the main module and imported by extension modules. */
 export interface InterpreterCore {
+  /** Slow path of every access: (lo, hi, size, kind) -> host address or 0. */
+  readonly access: FunctionRef;
   readonly probeRead: FunctionRef;
   readonly probeWrite: FunctionRef;
   readonly address: FunctionRef;

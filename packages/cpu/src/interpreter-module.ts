@@ -7,7 +7,7 @@ import type { Expr, FunctionBuilder, FunctionRef, Label, ValueType } from '@vmm/
 import { InterpreterMachine, tlbEntry, tlbWanted, WRITES } from './interpreter-machine.ts';
 import type { InterpreterCore } from './interpreter-machine.ts';
 import { CHECK } from './mode.ts';
-import { EXIT, RECORD } from './record.ts';
+import { BLOCK_HEADER, EXIT, HANDLER_STATUS, RECORD } from './record.ts';
 
 /** One handler to generate: a form and its meaning. */
 export interface Handler { readonly form: Form; readonly entry: InstructionEntry }
@@ -17,10 +17,10 @@ export interface InterpreterGeometry {
   readonly memoryPages: number;
 }
 
-export const TABLE_SIZE = 8192;
+export const TABLE_SIZE = 32768;
 
 const CORE_TYPES: Readonly<Record<Exclude<keyof InterpreterCore, 'helpers'>, readonly [readonly ValueType[], readonly ValueType[]]>> = {
-  probeRead: [['i64', 'i32'], ['i32']], probeWrite: [['i64', 'i32', 'i32'], ['i32']], address: [['i32', 'i32'], ['i64']], offset: [['i32'], ['i64']],
+  access: [['i32', 'i32', 'i32', 'i32'], ['i32']], probeRead: [['i64', 'i32'], ['i32']], probeWrite: [['i64', 'i32', 'i32'], ['i32']], address: [['i32', 'i32'], ['i64']], offset: [['i32'], ['i64']],
   segmentLinear: [['i32', 'i64', 'i32'], ['i64']], commit: [[], ['i32']], callout: [['i32', 'i32'], ['i32']],
 };
 
@@ -104,9 +104,12 @@ function defineHandler(module: ModuleBuilder, machine: InterpreterMachine, handl
  * The loop: dispatch finds the block for `rip`, then records run one after another. Handler numbers: 0 leaves the block, 1..hot are cases of the
  * loop's own `br_table`, the rest are functions in the table.
  */
-function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], access: FunctionRef, lookup: FunctionRef): FunctionRef {
+interface RunImports { readonly access: FunctionRef; readonly lookup: FunctionRef; readonly interpreted: FunctionRef; readonly becameHot: FunctionRef }
+
+function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], imports: RunImports): FunctionRef {
   const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb, hash = geometry.privateBase + VCPU_LAYOUT.blockHash;
   const at = (field: keyof typeof STATE): number => state + STATE[field];
+  const { access, lookup, interpreted, becameHot } = imports;
   const handlerType = module.typeIndex({ params: ['i32'], results: ['i32'] });
   return module.define([], ['i32'], (fn) => {
     const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32');
@@ -133,7 +136,14 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
         fn.unless(fn.get(record), () => { fn.return(w.i32(EXIT.fault)); });
       });
       fn.store(64, w.i32(0), at('blockRip'), fn.get(rip));
-      fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), w.load('i32', 32, w.sub(fn.get(record), w.i32(RECORD.sizeBytes)))));
+      const enter = (): void => {
+        const header = fn.let(w.sub(fn.get(record), w.i32(RECORD.sizeBytes)));
+        fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), w.load('i32', 32, header, BLOCK_HEADER.instructions)));
+        const heat = fn.let(w.sub(w.load('i32', 32, header, BLOCK_HEADER.heat), w.i32(1)));
+        fn.store(32, header, BLOCK_HEADER.heat, heat);
+        fn.unless(heat, () => { fn.callVoid(becameHot.index, [fn.get(host)]); });
+      };
+      fn.scope(enter);
       const leave = (): void => {
         const ip = w.sub(w.load('i32', 16, fn.get(record), RECORD.end), w.load('i32', 8, fn.get(record), RECORD.length));
         fn.store(64, w.i32(0), at('rip'), w.add(w.load('i64', 64, w.i32(0), at('blockRip')), w.extendU(ip)));
@@ -162,7 +172,21 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
         fn.scope(() => {
           const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [fn.get(record)], w.load('i32', 16, fn.get(record))));
           fn.if(w.eqz(status), advance);
-          fn.brIf(dispatch, w.eq(status, w.i32(1)));
+          fn.brIf(dispatch, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
+          // translated code: it has set rip itself, or its entry check failed and the block must be interpreted this time
+          fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), () => {
+            fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+            fn.return(w.i32(EXIT.fault));
+          });
+          fn.if(w.eq(status, w.i32(HANDLER_STATUS.interpret)), () => {
+            fn.set(record, interpreted.call(fn.get(host)));
+            fn.if(fn.get(record), () => {
+              fn.scope(enter);
+              fn.br(next);
+            });
+            fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+            fn.return(w.i32(EXIT.fault));
+          });
           fault();
         });
       });
@@ -186,12 +210,14 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const commit = module.importFunction('env', 'commit', [], ['i32']);
   const callout = module.importFunction('env', 'callout', ['i32', 'i32'], ['i32']);
   const lookup = module.importFunction('env', 'lookup', ['i32'], ['i32']);
+  const interpreted = module.importFunction('env', 'interpreted', ['i32'], ['i32']);
+  const becameHot = module.importFunction('env', 'becameHot', ['i32']);
   const stateBase = geometry.privateBase + VCPU_LAYOUT.state;
   const helpers = defineHelpers(module, stateBase);
   const segmentLinear = defineSegmentLinear(module, stateBase, callout);
   const offset = defineOffset(module, geometry);
   const core: InterpreterCore = {
-    helpers, commit, callout, offset, segmentLinear,
+    helpers, access, commit, callout, offset, segmentLinear,
     probeRead: defineProbe(module, geometry, access, 0, w.i32(0)),
     probeWrite: defineProbe(module, geometry, access, 8, undefined),
     address: module.define(['i32', 'i32'], ['i64'], (fn) => {
@@ -203,17 +229,22 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
   const machine = new InterpreterMachine(geometry.privateBase, core);
   module.elements(hot.length + 1, others.map((handler) => defineHandler(module, machine, handler)));
-  module.export('run', defineRun(module, machine, geometry, hot, access, lookup));
+  module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }));
   return module.finish();
+}
+
+/** Import machine memory, the handler table and the main module's functions into another module. */
+export function importCore(module: ModuleBuilder, geometry: InterpreterGeometry, helperTypes: HelperTypes): InterpreterCore {
+  importMachine(module, geometry);
+  const core = Object.fromEntries(Object.entries(CORE_TYPES).map(([name, [params, results]]) => [name, module.importFunction('core', name, params, results)])) as unknown as Omit<InterpreterCore, 'helpers'>;
+  const helpers = Object.fromEntries(Object.entries(helperTypes).map(([name, [params, results]]) => [name, module.importFunction('core', `helper:${name}`, params, results)]));
+  return { ...core, helpers };
 }
 
 /** A module with handlers met later, placed in the table from `first` on. It imports the main module's functions. */
 export function buildExtension(geometry: InterpreterGeometry, first: number, handlers: readonly Handler[], helperTypes: HelperTypes): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  importMachine(module, geometry);
-  const core = Object.fromEntries(Object.entries(CORE_TYPES).map(([name, [params, results]]) => [name, module.importFunction('core', name, params, results)])) as unknown as Omit<InterpreterCore, 'helpers'>;
-  const helpers = Object.fromEntries(Object.entries(helperTypes).map(([name, [params, results]]) => [name, module.importFunction('core', `helper:${name}`, params, results)]));
-  const machine = new InterpreterMachine(geometry.privateBase, { ...core, helpers });
+  const machine = new InterpreterMachine(geometry.privateBase, importCore(module, geometry, helperTypes));
   module.elements(first, handlers.map((handler) => defineHandler(module, machine, handler)));
   return module.finish();
 }

@@ -44,6 +44,16 @@ export function refreshSegment(state: StateView, index: number): void {
   const isProtected = (key & (MODE.PROTECTED | MODE.VM86)) === MODE.PROTECTED;
   state.setPair(STATE.segment + 8 * (2 * index), state.word(STATE.segmentBase + 8 * index), 0);
   state.setPair(STATE.segment + 8 * (2 * index + 1), limit, checksOf(state.word(STATE.segmentAttributes + 4 * index), limit, isProtected));
+  if (index < SEG.FS) refreshFlat(state);
+}
+
+const isFlat = (state: StateView, index: number): boolean =>
+  state.word(STATE.segment + 16 * index) === 0 && state.word(STATE.segment + 16 * index + 12) === 0;
+
+function refreshFlat(state: StateView): void {
+  const flat = isFlat(state, SEG.DS) && isFlat(state, SEG.SS) && isFlat(state, SEG.ES) && state.word(STATE.segment + 16 * SEG.CS) === 0;
+  const key = state.word(STATE.modeKey) & ~MODE.FLAT;
+  state.setWord(STATE.modeKey, flat ? key | MODE.FLAT : key);
 }
 
 export function refreshSegments(state: StateView): void {

@@ -25,10 +25,13 @@ export const RECORD = {
 } as const;
 
 /** Header, at record address - sizeBytes of a block's first record. */
-export const BLOCK_HEADER = { instructions: 0, host: 4, modeKey: 8, serial: 12 } as const;
+export const BLOCK_HEADER = { instructions: 0, host: 4, modeKey: 8, /** Executions until the block is reported hot. */ heat: 12 } as const;
 
 /** i64 masks at VCPU_LAYOUT.masks, by address size: 16, 32, 64 bits. */
 export const ADDRESS_MASKS = [0xffffn, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn] as const;
 
 /** What `run` returns. */
 export const EXIT = { budget: 0, pending: 1, fault: 2 } as const;
+
+/** What a handler or a translated region returns to the loop. */
+export const HANDLER_STATUS = { next: 0, dispatch: 1, /** Fault at the record. */ fault: 2, /** Fault, or a wish to be retried, at state.rip. */ faultAtRip: 3, interpret: 4 } as const;

@@ -1,7 +1,7 @@
 import { CALLOUT_NAMES } from '@vmm/isa';
 import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
-import type { Mmu } from '@vmm/paging';
+import type { AccessKind, Mmu } from '@vmm/paging';
 import { STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
 import { EFLAGS } from './architecture.ts';
 import { applyBootState } from './boot-state.ts';
@@ -18,6 +18,7 @@ import type { ApicPort, CpuClock, IoPorts } from './ports.ts';
 import { ADDRESS_MASKS, EXIT, RECORD } from './record.ts';
 import { dumpRegisters } from './register-dump.ts';
 import type { RegisterDump } from './register-dump.ts';
+import type { TranslationContext, Translator } from './translation.ts';
 import { RecentInstructions } from './recent-instructions.ts';
 import { beginStep, endStep } from './single-step.ts';
 import { REDISPATCH } from './status.ts';
@@ -51,6 +52,8 @@ export interface VcpuOptions {
   readonly interrupts: InterruptPort;
   readonly clock: CpuClock;
   readonly apic?: ApicPort;
+  /** Binary translation of hot code. Default: interpretation only. */
+  readonly createTranslator?: (context: TranslationContext) => Translator;
   /** Further callouts by name: the floating-point package's. */
   readonly callouts?: Partial<Record<CalloutName, Callout>>;
 }
@@ -84,6 +87,7 @@ export class Vcpu {
   readonly #flagsWord: number;
   #forfeited = 0;
   readonly #recent: RecentInstructions;
+  readonly #translator: Translator | undefined;
 
   constructor(options: VcpuOptions) {
     const { memory, index = 0 } = options;
@@ -106,7 +110,7 @@ export class Vcpu {
     const callouts = CALLOUT_NAMES.map((name) => table[name] ?? CALLOUTS.undefined_opcode);
     const memoryPages = memory.buffer.byteLength / 0x1_0000;
     this.handlers = new HandlerTable({ privateBase, memoryPages }, memory.memory, {
-      access: (lo, hi, size, kind) => (this.#words[this.#faultWord] === -1 ? this.mmu.access(lo, hi, size, kind as 0 | 1 | 2 | 3) : 0),
+      access: (lo, hi, size, kind) => this.#access(lo, hi, size, kind as AccessKind),
       commit: () => this.mmu.commit(),
       callout: (id, size) => {
         this.events.callouts++;
@@ -115,6 +119,8 @@ export class Vcpu {
         return status;
       },
       lookup: (host) => this.blocks.lookup(host),
+      interpreted: (host) => this.blocks.interpreted(host),
+      becameHot: (host) => { this.#translator?.request(host); },
     });
     this.blocks = new BlockCache({
       state, privateBase, handlers: this.handlers,
@@ -123,8 +129,29 @@ export class Vcpu {
       unprotectCode: (host) => { this.mmu.unprotectCode(host); },
       hasFeature: () => true,
     });
+    memory.onExternalStore((host, size) => { this.blocks.written(host, size); });
     this.#recent = new RecentInstructions(state);
+    if (options.createTranslator !== undefined) {
+      this.#translator = options.createTranslator({
+        state, privateBase, handlers: this.handlers, blocks: this.blocks,
+        tryFetch: (lo, hi) => {
+          const host = this.mmu.access(lo, hi, 1, 2);
+          if (host === 0) this.#words[this.#faultWord] = -1;
+          return host;
+        },
+      });
+      this.blocks.hotThreshold = this.#translator.hotThreshold;
+    }
     this.reset();
+  }
+
+  /** 0: a fault is recorded, or nothing is and the instruction must be retried because translated code died (it may be what is running). */
+  #access(lo: number, hi: number, size: number, kind: AccessKind): number {
+    if (this.#words[this.#faultWord] !== -1) return 0;
+    if (this.#translator === undefined || (kind & 1) === 0) return this.mmu.access(lo, hi, size, kind);
+    const before = this.#translator.deaths;
+    const host = this.mmu.access(lo, hi, size, kind);
+    return this.#translator.deaths === before ? host : 0;
   }
 
   reset(): void {
@@ -156,7 +183,10 @@ export class Vcpu {
       if ((pending & PENDING.stop) !== 0) return 'stopped';
       if (!this.#deliverInterrupts()) return 'shutdown';
       if (state.get('halted') !== 0) return 'halt';
-      if (left <= 0) return 'slice';
+      if (left <= 0) {
+        this.#translator?.poll();
+        return 'slice';
+      }
       const stepping = (this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0;
       const budget = stepping ? 1 : left;
       let fault = stepping && !beginStep(cpu);
@@ -167,7 +197,8 @@ export class Vcpu {
         const reason = this.handlers.run();
         let retired = budget - this.#words[this.#budgetWord]! - this.#forfeited;
         if (reason === EXIT.fault) {
-          fault = true;
+          // translated code also leaves this way to have an instruction retried by the interpreter: then nothing is recorded
+          fault = this.#words[this.#faultWord] !== -1;
           retired -= this.#locateFault();
         }
         this.instructions += retired;
@@ -211,6 +242,6 @@ export class Vcpu {
   registers(): RegisterDump { return dumpRegisters(this.state); }
   /** The last instructions executed, disassembled; the latest last. */
   recent(): string[] { return this.#recent.list(this.blocks); }
-  counters(): Record<string, number> { return { instructions: this.instructions, ...this.events, ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length }; }
+  counters(): Record<string, number> { return { instructions: this.instructions, ...this.events, ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length, ...this.#translator?.counters }; }
   get memory(): MachineMemory { return this.#memory; }
 }

@@ -101,5 +101,24 @@ export function defineIntegerHelpers(module: ModuleBuilder, stateBase: number): 
     fn.return(fn.get(out));
   });
 
-  return { mulHighUnsigned, mulHighSigned, divUnsigned128, divSigned128, crc32c, pext: gather(false), pdep: gather(true) };
+  /** `flagAux` and `flagResult` of lazy flags kept as operation (16 add, 32 sub, 48 logic, plus size in bytes), operands and result. */
+  const lazyAux = module.define(['i32', 'i64', 'i64', 'i64'], ['i32'], (fn) => {
+    const kind = fn.param(0), a = fn.param(1), b = fn.param(2), result = fn.param(3), ones = w.i64(-1, -1);
+    const size = fn.let(w.and(kind, w.i32(15))), operation = fn.let(w.shrU(kind, w.i32(4)));
+    const carries = fn.local('i64');
+    fn.if(w.eq(operation, w.i32(3)), () => { fn.return(w.i32(0)); });
+    fn.if(w.eq(operation, w.i32(1)), () => { fn.set(carries, w.or(w.and(a, b), w.and(w.or(a, b), w.xor(result, ones)))); }, () => {
+      const notA = fn.let(w.xor(a, ones));
+      fn.set(carries, w.or(w.and(notA, b), w.and(w.or(notA, b), result)));
+    });
+    const low = fn.let(w.wrap(fn.get(carries)));
+    const high = w.select(w.eq(size, w.i32(8)), w.wrap(w.shrU(fn.get(carries), w.i64(32))), w.shl(low, w.sub(w.i32(32), w.shl(size, w.i32(3)))));
+    fn.return(w.or(w.and(high, w.i32(0xc000_0000 | 0)), w.and(low, w.i32(8))));
+  });
+  const lazyResult = module.define(['i32', 'i64'], ['i64'], (fn) => {
+    const shift = fn.let(w.sub(w.i64(64), w.shl(w.and(w.extendU(fn.param(0)), w.i64(15)), w.i64(3))));
+    fn.return(w.shrS(w.shl(fn.param(1), shift), shift));
+  });
+
+  return { lazyAux, lazyResult, mulHighUnsigned, mulHighSigned, divUnsigned128, divSigned128, crc32c, pext: gather(false), pdep: gather(true) };
 }

@@ -38,6 +38,9 @@ export class FunctionBuilder {
     return local;
   }
 
+  /** A local that no scope recycles. */
+  permanentLocal(type: ValueType): Local { return { index: this.#locals.push(type) - 1, type }; }
+
   /** A recycled local keeps an old value: set it before you get it. */
   get(local: Local): Expr { return localGet(local.index, local.type); }
   set(local: Local | number, value: Expr): void {

@@ -1,0 +1,25 @@
+/** What a translator gets from a vCPU, and what the vCPU asks of it. The translator itself is `@vmm/translator`, given by `VcpuOptions.createTranslator`. */
+import type { StateView } from '@vmm/state';
+import type { BlockCache } from './block-cache.ts';
+import type { HandlerTable } from './handlers.ts';
+
+export interface TranslationContext {
+  readonly state: StateView;
+  readonly privateBase: number;
+  readonly handlers: HandlerTable;
+  readonly blocks: BlockCache;
+  /** Host address for fetching at a linear address, or 0; leaves no fault behind. */
+  tryFetch(lo: number, hi: number): number;
+}
+
+export interface Translator {
+  /** Executions after which a block is reported. */
+  readonly hotThreshold: number;
+  /** The block at `host` (state.rip, state.modeKey) has run often. Called from the run loop's look-up: must not disturb state. */
+  request(host: number): void;
+  /** Between slices: a good moment for batched work. */
+  poll(): void;
+  /** Regions that died because their code changed; grows. */
+  readonly deaths: number;
+  readonly counters: Readonly<Record<string, number>>;
+}

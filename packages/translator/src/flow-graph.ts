@@ -1,0 +1,164 @@
+import { decode, Instruction } from '@vmm/decoder';
+import { entryFor, formOf } from '@vmm/cpu';
+import type { Form, InstructionEntry } from '@vmm/isa';
+
+/** A decoded instruction at `delta` bytes from the region's entry. */
+export interface Step {
+  readonly delta: number;
+  readonly inst: Instruction;
+  readonly entry: InstructionEntry;
+  readonly form: Form;
+}
+
+/** A basic block: straight code, then where it goes. */
+export interface FlowBlock {
+  readonly id: number;
+  readonly delta: number;
+  readonly steps: Step[];
+  /**
+   * `branch`: taken and fall-through; `jump`: one target (also plain fall-through into another block); `leave`: control leaves by the last
+   * instruction's own computed target; `stop`: the region ends before `endDelta`, which is for the dispatcher.
+   */
+  kind: 'branch' | 'jump' | 'leave' | 'stop';
+  /** Deltas of successors: [fall-through or target, taken]. */
+  targets: number[];
+  endDelta: number;
+}
+
+export interface RegionLimits { readonly maxBlocks: number; readonly maxInstructions: number; readonly maxPages: number }
+export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 64, maxInstructions: 600, maxPages: 4 };
+
+export interface CodePage { /** Page number relative to the entry's page. */ readonly page: number; readonly host: number }
+
+export interface CodeSource {
+  readonly bytes: Uint8Array;
+  readonly mode: 16 | 32 | 64;
+  readonly modeKey: number;
+  /** Host address of the entry. */
+  readonly host: number;
+  /** Host address of the page `page` pages from the entry's, or 0 if it is not to be used. */
+  pageHost(page: number): number;
+  /** Whether an instruction can be translated at all (rare ones call TypeScript). */
+  isTranslatable(step: Step): boolean;
+  /** Whether code at a host address has run before: paths that never ran are left out. */
+  hasRun(host: number): boolean;
+}
+
+const PAGE = 4096;
+
+export class FlowGraph {
+  readonly blocks: FlowBlock[] = [];
+  readonly pages: CodePage[] = [];
+  readonly #source: CodeSource;
+  readonly #limits: RegionLimits;
+  readonly #steps = new Map<number, Step | undefined>();
+  #instructions = 0;
+
+  constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
+    this.#source = source;
+    this.#limits = limits;
+    this.pages.push({ page: 0, host: source.host & -PAGE });
+    this.#build();
+  }
+
+  /** Host address of a delta, or 0 if its page is not part of the region and cannot be. */
+  #hostOf(delta: number): number {
+    const offset = (this.#source.host & PAGE - 1) + delta;
+    const page = Math.floor(offset / PAGE);
+    let known = this.pages.find((p) => p.page === page);
+    if (known === undefined) {
+      if (this.pages.length >= this.#limits.maxPages) return 0;
+      const host = this.#source.pageHost(page);
+      if (host === 0) return 0;
+      known = { page, host };
+      if (!this.#source.hasRun(host + (offset - page * PAGE))) return 0;
+      this.pages.push(known);
+    }
+    return known.host + (offset - page * PAGE);
+  }
+
+  #decode(delta: number): Step | undefined {
+    if (this.#steps.has(delta)) return this.#steps.get(delta);
+    const step = this.#decodeNew(delta);
+    this.#steps.set(delta, step);
+    return step;
+  }
+  #decodeNew(delta: number): Step | undefined {
+    const host = this.#hostOf(delta);
+    if (host === 0 || this.#instructions >= this.#limits.maxInstructions) return undefined;
+    const inst = new Instruction();
+    if (decode(this.#source.bytes, host, (host & -PAGE) + PAGE, this.#source.mode, inst) <= 0) return undefined;
+    const entry = entryFor(inst.row);
+    if (entry === undefined || inst.row.cpl0) return undefined;
+    const form = formOf(inst, entry, this.#source.modeKey);
+    const step = { delta, inst, entry, form };
+    if (!this.#source.isTranslatable(step)) return undefined;
+    this.#instructions++;
+    return step;
+  }
+
+  /** Finds leaders first, so that no instruction is in two blocks; then cuts blocks. */
+  #build(): void {
+    const leaders = new Set<number>([0]);
+    const work = [0];
+    const visited = new Set<number>();
+    for (let next = work.shift(); next !== undefined; next = work.shift()) {
+      let delta = next;
+      for (;;) {
+        if (visited.has(delta)) break;
+        visited.add(delta);
+        const step = this.#decode(delta);
+        if (step === undefined) break;
+        const after = delta + step.inst.length;
+        const targets = branchTargets(step, after);
+        if (targets !== undefined) {
+          for (const target of targets) {
+            if (leaders.has(target)) continue;
+            if (leaders.size >= this.#limits.maxBlocks || !this.#wanted(target)) continue;
+            leaders.add(target);
+            work.push(target);
+          }
+          break;
+        }
+        if (endsRegion(step)) break;
+        delta = after;
+      }
+    }
+    const ordered = [...leaders].filter((delta) => this.#steps.get(delta) !== undefined).sort((a, b) => a - b);
+    const isLeader = new Set(ordered);
+    for (const delta of [0, ...ordered.filter((d) => d !== 0)]) if (isLeader.has(delta)) this.#cut(delta, isLeader);
+  }
+  #wanted(delta: number): boolean {
+    const host = this.#hostOf(delta);
+    return host !== 0 && (this.#source.hasRun(host) || this.#steps.has(delta));
+  }
+
+  #cut(delta: number, leaders: ReadonlySet<number>): void {
+    const steps: Step[] = [];
+    const block: FlowBlock = { id: this.blocks.length, delta, steps, kind: 'stop', targets: [], endDelta: delta };
+    this.blocks.push(block);
+    for (let at = delta; ;) {
+      if (at !== delta && leaders.has(at)) { block.kind = 'jump'; block.targets = [at]; block.endDelta = at; return; }
+      const step = this.#steps.get(at);
+      if (step === undefined) { block.kind = 'stop'; block.endDelta = at; return; }
+      steps.push(step);
+      const after = at + step.inst.length;
+      block.endDelta = after;
+      const targets = branchTargets(step, after);
+      if (targets !== undefined) { block.kind = targets.length === 2 ? 'branch' : 'jump'; block.targets = targets; return; }
+      if (endsRegion(step)) { block.kind = 'leave'; return; }
+      at = after;
+    }
+  }
+}
+
+const isRelative = (step: Step): boolean => step.form.operands[0]?.kind === 'imm' && step.inst.row.mnemonic.startsWith('j') && !step.inst.row.mnemonic.endsWith('f');
+const isLoop = (step: Step): boolean => step.inst.row.mnemonic.startsWith('loop');
+
+/** Direct near branches: [fall-through, taken] or [target]; undefined for everything else. Backward displacement is signed. */
+function branchTargets(step: Step, after: number): number[] | undefined {
+  if (step.inst.row.mnemonic === 'jmp' && isRelative(step)) return [after + step.inst.immLo];
+  if (isRelative(step) || isLoop(step)) return [after, after + step.inst.immLo];
+  return undefined;
+}
+const endsRegion = (step: Step): boolean => step.entry.ends === true;

@@ -1,0 +1,2 @@
+export { RegionTranslator } from './translator.ts';
+export type { TranslatorOptions } from './translator.ts';

@@ -1,0 +1,117 @@
+import type { FunctionBuilder, Label } from '@vmm/wasm';
+import * as w from '@vmm/wasm';
+import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
+import { tlbEntry } from '@vmm/cpu';
+import { analyse } from './dominators.ts';
+import type { Structure } from './dominators.ts';
+import type { FlowBlock, FlowGraph } from './flow-graph.ts';
+import type { TranslatorMachine } from './translator-machine.ts';
+
+const PAGE = 4096;
+
+/** Emits one region: structured control flow from the dominator tree, each block through the instruction builders. */
+export class RegionEmitter {
+  readonly #machine: TranslatorMachine;
+  readonly #graph: FlowGraph;
+  readonly #structure: Structure;
+  readonly #byDelta: Map<number, number>;
+  readonly #labels = new Map<number, Label>();
+  readonly #loops = new Map<number, Label>();
+  #fn!: FunctionBuilder;
+
+  constructor(machine: TranslatorMachine, graph: FlowGraph) {
+    this.#machine = machine;
+    this.#graph = graph;
+    this.#structure = analyse(graph.blocks);
+    this.#byDelta = new Map(graph.blocks.map((block) => [block.delta, block.id]));
+  }
+
+  emit(fn: FunctionBuilder): void {
+    this.#fn = fn;
+    this.#machine.region(fn, (leave) => { this.#checkPages(fn, leave); }, () => { this.#tree(0); });
+  }
+
+  /** The entry's own page is right by the look-up; others must still be mapped where they were when the region was made. */
+  #checkPages(fn: FunctionBuilder, leave: () => void): void {
+    const { privateBase } = this.#machine;
+    const state = (name: 'rip' | 'tlbTag'): w.Expr => w.load('i64', 64, w.i32(0), this.#machine.stateAddress(name));
+    const tlb = privateBase + VCPU_LAYOUT.tlb;
+    for (const { page, host } of this.#graph.pages) {
+      if (page === 0) continue;
+      const at = fn.let(w.and(w.add(state('rip'), w.i64(page * PAGE)), this.#machine.is64 ? w.i64(-PAGE) : w.i64(-PAGE, 0)));
+      const entry = fn.let(tlbEntry(at));
+      const tag = w.ne(w.load('i64', 64, entry, tlb + TLB_ENTRY.execTag), w.or(at, state('tlbTag')));
+      const addend = w.ne(w.add(w.wrap(at), w.load('i32', 32, entry, tlb + TLB_ENTRY.addend)), w.i32(host));
+      fn.if(w.or(tag, addend), leave);
+    }
+  }
+
+  /** A block with everything it dominates. Merge children get a label that ends right before their code. */
+  #tree(id: number): void {
+    const { isLoopHeader, isMerge, children, position } = this.#structure;
+    const merges = children[id]!.filter((child) => isMerge[child] === 1).sort((a, b) => position[b]! - position[a]!);
+    if (isLoopHeader[id] === 1) {
+      this.#fn.loop((label) => {
+        this.#loops.set(id, label);
+        this.#machine.pending = { type: 'locals' };
+        this.#machine.pollEvents(this.#graph.blocks[id]!.delta);
+        this.#within(id, merges);
+        this.#loops.delete(id);
+      });
+    } else this.#within(id, merges);
+  }
+  #within(id: number, merges: readonly number[]): void {
+    const [outer, ...inner] = merges;
+    if (outer === undefined) { this.#fn.scope(() => { this.#code(this.#graph.blocks[id]!); }); return; }
+    // the merge latest in order is outermost
+    this.#fn.block((label) => {
+      this.#labels.set(outer, label);
+      this.#within(id, inner);
+      this.#labels.delete(outer);
+    });
+    this.#machine.pending = { type: 'locals' };
+    this.#tree(outer);
+  }
+
+  #code(block: FlowBlock): void {
+    const machine = this.#machine;
+    const count = block.steps.length;
+    if (count > 0) machine.spend(count);
+    block.steps.forEach((step, i) => {
+      machine.begin(step, count - i);
+      step.entry.run(machine);
+    });
+    switch (block.kind) {
+      case 'stop': machine.leaveTo(block.endDelta); return;
+      case 'leave': if (machine.outcome.type !== 'leave') machine.leaveTo(block.endDelta); return;
+      case 'jump': this.#go(block, block.targets[0]!); return;
+      case 'branch': {
+        const { outcome } = machine;
+        if (outcome.type !== 'branch') throw new Error(`${block.steps.at(-1)!.form.mnemonic} does not branch`);
+        const [next, taken] = block.targets as [number, number];
+        const { pending } = machine;
+        this.#fn.if(outcome.condition, () => { this.#go(block, taken); });
+        machine.pending = pending;
+        this.#go(block, next);
+      }
+    }
+  }
+
+  /** Continue at a delta: in place, by branch, or out of the region. */
+  #go(from: FlowBlock, delta: number): void {
+    const machine = this.#machine;
+    const target = this.#byDelta.get(delta);
+    const { position, isMerge, cut } = this.#structure;
+    if (target === undefined || cut.has(from.id * this.#graph.blocks.length + target)) { machine.leaveTo(delta); return; }
+    if (position[target]! <= position[from.id]!) {
+      machine.flushFlags();
+      this.#fn.br(this.#loops.get(target)!);
+    } else if (isMerge[target] === 1) {
+      machine.flushFlags();
+      this.#fn.br(this.#labels.get(target)!);
+    } else {
+      if (this.#structure.isLoopHeader[target] === 1) machine.flushFlags();
+      this.#tree(target);
+    }
+  }
+}

@@ -1,0 +1,506 @@
+import { Machine } from '@vmm/isa';
+import type { CalloutName, Flag } from '@vmm/isa';
+import { tlbEntry } from '@vmm/cpu';
+import type { InterpreterCore } from '@vmm/cpu';
+import { OpKind } from '@vmm/decoder';
+import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
+import * as w from '@vmm/wasm';
+import type { Expr, FunctionBuilder, Label, Local } from '@vmm/wasm';
+import type { Step } from './flow-graph.ts';
+
+/** Kinds of the lazy flags in locals. `ready`: fR is the result (sign-extended), fA is flagAux. Others: operation and size. */
+const KIND = { ready: 0, add: 1, sub: 2, logic: 3 } as const;
+type Operation = 'add' | 'sub' | 'logic';
+const kindNumber = (operation: Operation, size: number): number => KIND[operation] * 16 + size;
+
+/** What is known statically about the flags at this point of the code. */
+type Pending =
+  | { readonly type: 'locals' }
+  | { readonly type: 'ready'; readonly result: Expr; readonly aux: Expr }
+  | { readonly type: 'operation'; /** No carry came in: comparisons can be made on the operands. */ readonly isPlain: boolean; readonly operation: Operation; readonly size: number; readonly a: Expr; readonly b: Expr; readonly result: Expr };
+
+/** How the last instruction of a block goes on; the region's emitter turns it into structured control flow. */
+export type Outcome = { readonly type: 'next' } | { readonly type: 'branch'; readonly condition: Expr } | { readonly type: 'jump' } | { readonly type: 'leave' };
+
+export const STATUS = { dispatch: 1, fault: 3, interpret: 4 } as const;
+
+const SP = 4;
+const CARRY_IN = new Set(['adc', 'sbb']);
+
+/**
+ * The abstract machine with static operands: registers and lazy flags live in locals, memory goes through an inlined TLB probe, and everything
+ * that leaves branches to one epilogue that stores what has changed.
+ */
+export class TranslatorMachine extends Machine {
+  readonly core: InterpreterCore;
+  readonly privateBase: number;
+  readonly is64: boolean;
+  readonly #word: 'i32' | 'i64';
+  readonly #registers: (Local | undefined)[] = [];
+  readonly written = new Set<number>();
+  #out!: Label;
+  ripBase!: Local;
+  rip!: Local;
+  status!: Local;
+  budget!: Local;
+  #tag!: Local;
+  #kind!: Local;
+  #flagA!: Local;
+  #flagB!: Local;
+  #flagR!: Local;
+  pending: Pending = { type: 'locals' };
+  outcome: Outcome = { type: 'next' };
+  #step!: Step;
+  /** Instructions of the block at hand from this one on: what a fault gives back to the budget. */
+  #left = 0;
+  #prepared = new Map<number, Expr>();
+
+  constructor(privateBase: number, core: InterpreterCore, is64: boolean) {
+    super(privateBase + VCPU_LAYOUT.state);
+    this.privateBase = privateBase;
+    this.core = core;
+    this.is64 = is64;
+    this.#word = is64 ? 'i64' : 'i32';
+  }
+
+  // --- the region around the code ---
+
+  /** Emits body and epilogue, then puts the prologue (which must know what the body used) in front. */
+  region(fn: FunctionBuilder, checkEntry: (leave: () => void) => void, body: () => void): void {
+    this.fn = fn;
+    this.ripBase = fn.local('i64');
+    this.rip = fn.local('i64');
+    this.status = fn.local('i32');
+    this.budget = fn.local('i32');
+    this.#tag = fn.local('i64');
+    this.#kind = fn.local('i32');
+    this.#flagA = fn.local(this.#word);
+    this.#flagB = fn.local(this.#word);
+    this.#flagR = fn.local(this.#word);
+    this.pending = { type: 'locals' };
+    fn.block((out) => {
+      this.#out = out;
+      body();
+    });
+    this.#epilogue();
+    const code = fn.code.finish();
+    fn.code.length = 0;
+    checkEntry(() => { fn.return(w.i32(STATUS.interpret)); });
+    this.#prologue();
+    fn.code.raw(code);
+  }
+
+  #prologue(): void {
+    const { fn } = this;
+    fn.set(this.ripBase, w.load('i64', 64, w.i32(0), this.stateAddress('rip')));
+    fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
+    fn.set(this.#tag, w.load('i64', 64, w.i32(0), this.stateAddress('tlbTag')));
+    fn.set(this.#kind, w.i32(KIND.ready));
+    const result = w.load('i64', 64, w.i32(0), this.stateAddress('flagResult'));
+    fn.set(this.#flagR, this.is64 ? result : w.load('i32', 32, w.i32(0), this.stateAddress('flagResult')));
+    const aux = w.load('i32', 32, w.i32(0), this.stateAddress('flagAux'));
+    fn.set(this.#flagA, this.is64 ? w.extendU(aux) : aux);
+    this.#registers.forEach((local, number) => {
+      if (local !== undefined) fn.set(local, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('gpr', number)));
+    });
+  }
+
+  #epilogue(): void {
+    const { fn } = this;
+    for (const number of this.written) {
+      const value = fn.get(this.#registers[number]!);
+      fn.store(64, w.i32(0), this.stateAddress('gpr', number), this.is64 ? value : w.extendU(value));
+    }
+    const { result, aux } = this.#localFlags();
+    fn.store(64, w.i32(0), this.stateAddress('flagResult'), result);
+    fn.store(32, w.i32(0), this.stateAddress('flagAux'), aux);
+    fn.store(64, w.i32(0), this.stateAddress('rip'), fn.get(this.rip));
+    fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
+    fn.return(fn.get(this.status));
+  }
+
+  ripAt(delta: number): Expr {
+    const sum = w.add(this.fn.get(this.ripBase), w.i64(delta));
+    return this.is64 ? sum : w.and(sum, w.i64(-1, 0));
+  }
+
+  /** Leave for the dispatcher at a static address. */
+  leaveTo(delta: number): void {
+    this.flushFlags();
+    this.#leave(this.ripAt(delta), STATUS.dispatch);
+  }
+  #leave(rip: Expr, status: number): void {
+    this.fn.set(this.rip, rip);
+    this.fn.set(this.status, w.i32(status));
+    this.fn.br(this.#out);
+  }
+  /** Cold: the current instruction faults (or must be retried); nothing of it has happened. Static knowledge stays as it is. */
+  #leaveFault(): void {
+    const { fn } = this;
+    this.flushFlags(false);
+    fn.set(this.budget, w.add(fn.get(this.budget), w.i32(this.#left)));
+    this.#leave(this.ripAt(this.#step.delta), STATUS.fault);
+  }
+  /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */
+  pollEvents(delta: number): void {
+    const { fn } = this;
+    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => { this.#leave(this.ripAt(delta), STATUS.dispatch); });
+  }
+  spend(instructions: number): void { this.fn.set(this.budget, w.sub(this.fn.get(this.budget), w.i32(instructions))); }
+
+  begin(step: Step, left: number): void {
+    this.#step = step;
+    this.form = step.form;
+    this.#left = left;
+    this.#prepared.clear();
+    this.outcome = { type: 'next' };
+  }
+
+  // --- registers ---
+
+  #local(number: number): Local {
+    return this.#registers[number] ??= this.fn.permanentLocal(this.#word);
+  }
+  #get(number: number): Expr { return this.fn.get(this.#local(number)); }
+  register(number: number, size: number): Expr {
+    const value = this.#get(number);
+    if (size === 8) return this.fn.let(this.is64 ? value : w.extendU(value));
+    const low = this.is64 ? w.wrap(value) : value;
+    return this.fn.let(this.truncate(size, low));
+  }
+  setRegister(number: number, size: number, value: Expr): void {
+    const local = this.#local(number);
+    this.written.add(number);
+    const { fn } = this;
+    if (size === 8) fn.set(local, this.is64 ? value : w.wrap(value));
+    else if (size === 4) fn.set(local, this.is64 ? w.extendU(value) : value);
+    else {
+      const mask = size === 2 ? 0xffff : 0xff;
+      const low = w.and(value, w.i32(mask));
+      fn.set(local, this.is64 ? w.or(w.and(fn.get(local), w.i64(~mask, -1)), w.extendU(low)) : w.or(w.and(fn.get(local), w.i32(~mask)), low));
+    }
+  }
+  #high(number: number): Expr {
+    const value = this.#get(number);
+    return this.fn.let(w.and(w.shrU(this.is64 ? w.wrap(value) : value, w.i32(8)), w.i32(0xff)));
+  }
+  #setHigh(number: number, value: Expr): void {
+    const local = this.#local(number);
+    this.written.add(number);
+    const { fn } = this;
+    const byte = w.shl(w.and(value, w.i32(0xff)), w.i32(8));
+    fn.set(local, this.is64 ? w.or(w.and(fn.get(local), w.i64(~0xff00, -1)), w.extendU(byte)) : w.or(w.and(fn.get(local), w.i32(~0xff00)), byte));
+  }
+  registerAh(): Expr { return this.#high(0); }
+  setRegisterAh(value: Expr): void { this.#setHigh(0, value); }
+
+  // --- operands ---
+
+  read(operand: number, size?: number): Expr {
+    const { inst } = this.#step;
+    const bytes = inst.opSizeBytes[operand]!, register = inst.opReg[operand]!;
+    switch (inst.opKind[operand]) {
+      case OpKind.gpr: return this.register(register, bytes);
+      case OpKind.gpr8h: return this.#high(register - 4);
+      case OpKind.imm: case OpKind.rel: case OpKind.far: case OpKind.imm2: {
+        const width = size ?? this.sizeOf(0);
+        return width === 8 ? w.i64(inst.immLo, inst.immHi) : w.i32(width === 4 ? inst.immLo : inst.immLo & (width === 2 ? 0xffff : 0xff));
+      }
+      case OpKind.xmm: case OpKind.ymm: return this.fn.let(w.load('v128', 128, w.i32(0), this.stateAddress('vector', register, 32)));
+      case OpKind.mmx: return this.fn.let(w.load('i64', 64, w.i32(0), this.stateAddress('fpr', register, 16)));
+      case OpKind.seg: return this.state32('selector', register);
+      default: return this.#loadMemory(this.address(operand, bytes), bytes);
+    }
+  }
+  #loadMemory(linear: Expr, bytes: number): Expr {
+    const host = this.hostRead(linear, bytes);
+    return this.fn.let(bytes === 16 ? w.load('v128', 128, host) : w.load(this.typeOf(bytes), (bytes * 8) as w.Width, host));
+  }
+  #isMemoryOperand(operand: number): boolean {
+    const kind = this.form.operands[operand]?.kind;
+    return kind === 'mem' || kind === 'moffs';
+  }
+  readModify(operand: number): Expr {
+    if (!this.#isMemoryOperand(operand)) return this.read(operand);
+    const bytes = this.sizeOf(operand);
+    const host = this.hostWrite(this.address(operand, bytes, true), bytes, true);
+    this.#prepared.set(operand, host);
+    return this.fn.let(bytes === 16 ? w.load('v128', 128, host) : w.load(this.typeOf(bytes), (bytes * 8) as w.Width, host));
+  }
+  prepareWrite(operand: number): void {
+    if (!this.#isMemoryOperand(operand)) return;
+    const bytes = this.sizeOf(operand);
+    this.#prepared.set(operand, this.hostWrite(this.address(operand, bytes, true), bytes));
+  }
+  write(operand: number, value: Expr): void {
+    const { inst } = this.#step;
+    const bytes = inst.opSizeBytes[operand]!, register = inst.opReg[operand]!;
+    switch (inst.opKind[operand]) {
+      case OpKind.gpr: this.setRegister(register, bytes, value); return;
+      case OpKind.gpr8h: this.#setHigh(register - 4, value); return;
+      case OpKind.xmm: case OpKind.ymm: this.fn.store(128, w.i32(0), this.stateAddress('vector', register, 32), value); return;
+      case OpKind.mmx: this.fn.store(64, w.i32(0), this.stateAddress('fpr', register, 16), value); return;
+      default: {
+        const prepared = this.#prepared.get(operand);
+        if (prepared === undefined) { this.storeLinear(this.address(operand, bytes, true), bytes, value); return; }
+        this.fn.store((bytes * 8) as w.Width, prepared, 0, value);
+        this.commit(prepared);
+      }
+    }
+  }
+
+  /** Offset in the word type of the mode: i32 for 32-bit addresses outside long mode, else i64. */
+  #offset(): Expr {
+    const { inst } = this.#step;
+    if (inst.ripRelative) return this.ripAt(this.#step.delta + inst.length + inst.disp);
+    const wide = this.is64;
+    let sum: Expr | undefined = inst.base < 0 ? undefined : this.#get(inst.base);
+    if (inst.index >= 0) {
+      const index = this.#get(inst.index);
+      const scaled = w.shl(index, wide ? w.i64(inst.scale) : w.i32(inst.scale));
+      sum = sum === undefined ? scaled : w.add(sum, scaled);
+    }
+    // POP to memory computes its address with the stack pointer already moved
+    const disp = inst.disp + (inst.row.mnemonic === 'pop' && inst.base === SP ? inst.opSize : 0);
+    const constant = wide ? w.i64(disp) : w.i32(disp);
+    sum = sum === undefined ? constant : w.add(sum, constant);
+    if (inst.addrSize === 2) return wide ? sum : w.and(sum, w.i32(0xffff));
+    return wide && inst.addrSize === 4 ? w.and(sum, w.i64(-1, 0)) : sum;
+  }
+  offset(): Expr {
+    const offset = this.#offset();
+    return this.fn.let(offset.type === 'i64' ? offset : w.extendU(offset));
+  }
+  address(operand: number, bytes = this.sizeOf(operand), write = false): Expr {
+    const { inst } = this.#step;
+    if (inst.opKind[operand] === OpKind.moffs) {
+      const offset = this.is64 ? w.i64(inst.immLo, inst.immHi) : w.i64(inst.immLo, 0);
+      return this.linear(inst.seg, offset, bytes, write);
+    }
+    const offset = this.#offset();
+    return this.linear(inst.seg, offset.type === 'i64' ? offset : w.extendU(offset), bytes, write);
+  }
+  number(operand: number): Expr { return w.i32(this.#step.inst.opReg[operand]!); }
+  immediate64(): Expr { return w.i64(this.#step.inst.immLo, this.#step.inst.immHi); }
+  secondImmediate(): Expr { return w.i32(this.#step.inst.imm2); }
+  vectorAddress(operand: number): Expr { return w.i32(this.stateAddress('vector', this.#step.inst.opReg[operand]!, 32)); }
+  mmxAddress(operand: number): Expr { return w.i32(this.stateAddress('fpr', this.#step.inst.opReg[operand]!, 16)); }
+
+  // --- memory ---
+
+  /** The linear address as the probe wants it: i32 outside long mode, i64 inside. */
+  #narrow(linear: Expr): Expr { return this.is64 ? linear : this.fn.let(w.wrap(linear)); }
+  linear(segment: number, offset: Expr, bytes: number, write = false): Expr {
+    if (segment !== 4 && segment !== 5) return this.fn.let(offset);
+    if (this.is64) return this.fn.let(w.add(offset, w.load('i64', 64, w.i32(0), this.stateAddress('segment', segment * 2))));
+    return this.fn.let(this.core.segmentLinear.call(w.i32(segment * 16), offset, w.i32(bytes | (write ? 0x100 : 0))));
+  }
+  linearSource(offset: Expr, bytes: number): Expr { return this.linear(this.#step.inst.seg, offset, bytes); }
+
+  /** Entry address and whether its tag fits. */
+  #probe(linear: Expr, bytes: number, tagOffset: number): { entry: Expr; misses: Expr } {
+    const { fn } = this;
+    const tlb = this.privateBase + VCPU_LAYOUT.tlb;
+    if (this.is64) {
+      const entry = fn.let(tlbEntry(linear));
+      const wanted = w.or(w.and(w.add(linear, w.i64(bytes - 1)), w.i64(-4096)), fn.get(this.#tag));
+      return { entry, misses: w.ne(w.load('i64', 64, entry, tlb + tagOffset), wanted) };
+    }
+    const entry = fn.let(w.and(w.shrU(linear, w.i32(7)), w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes)));
+    const wanted = w.or(w.and(w.add(linear, w.i32(bytes - 1)), w.i32(-4096)), w.wrap(fn.get(this.#tag)));
+    return { entry, misses: w.ne(w.load('i32', 32, entry, tlb + tagOffset), wanted) };
+  }
+  #slow(linear: Expr, bytes: number, kind: number): Expr {
+    const [lo, hi] = this.is64 ? [w.wrap(linear), w.wrap(w.shrU(linear, w.i64(32)))] : [linear, w.i32(0)];
+    return this.core.access.call(lo, hi, w.i32(bytes), w.i32(kind));
+  }
+  #host(linear64: Expr, bytes: number, tagOffset: number, kind: number): Expr {
+    const { fn } = this;
+    const linear = this.#narrow(linear64);
+    const host = fn.local('i32');
+    const { entry, misses } = this.#probe(linear, bytes, tagOffset);
+    fn.if(misses, () => {
+      fn.set(host, this.#slow(linear, bytes, kind));
+      fn.unless(fn.get(host), () => { this.#leaveFault(); });
+    }, () => { fn.set(host, w.add(this.is64 ? w.wrap(linear) : linear, w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend))); });
+    return fn.get(host);
+  }
+  hostRead(linear: Expr, bytes: number): Expr { return this.#host(linear, bytes, TLB_ENTRY.readTag, 0); }
+  hostWrite(linear: Expr, bytes: number, alsoRead = false): Expr { return this.#host(linear, bytes, TLB_ENTRY.writeTag, alsoRead ? 3 : 1); }
+  override storeLinear(linear64: Expr, size: number, value: Expr): void {
+    const { fn } = this;
+    const linear = this.#narrow(linear64);
+    const { entry, misses } = this.#probe(linear, size, TLB_ENTRY.writeTag);
+    const stored = fn.let(value);
+    fn.if(misses, () => {
+      const host = fn.let(this.#slow(linear, size, 1));
+      fn.unless(host, () => { this.#leaveFault(); });
+      fn.store((size * 8) as w.Width, host, 0, stored);
+      this.commit(host);
+    }, () => {
+      const host = w.add(this.is64 ? w.wrap(linear) : linear, w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend));
+      fn.store((size * 8) as w.Width, host, 0, stored);
+    });
+  }
+  commit(host: Expr): void {
+    this.fn.if(w.ltU(host, w.i32(this.privateBase + VCPU_LAYOUT.tlb)), () => {
+      this.fn.if(this.core.commit.call(), () => { this.#leaveFault(); });
+    });
+  }
+  bulkReadable(): Expr { return w.i32(0); }
+  bulkWritable(): Expr { return w.i32(0); }
+
+  // --- flags ---
+
+  /** Bring the flags into the locals that every block edge and exit expects. With `keep` false the static knowledge stays (cold paths). */
+  flushFlags(settle = true): void {
+    const { fn, pending } = this;
+    if (pending.type === 'locals') return;
+    const widen = (value: Expr): Expr => (this.is64 ? value.type === 'i64' ? value : w.extendU(value) : value);
+    if (pending.type === 'ready') {
+      fn.set(this.#flagR, this.is64 ? pending.result : w.wrap(pending.result));
+      fn.set(this.#flagA, widen(pending.aux));
+      fn.set(this.#kind, w.i32(KIND.ready));
+    } else {
+      fn.set(this.#flagR, widen(pending.result));
+      if (pending.operation !== 'logic') {
+        fn.set(this.#flagA, widen(pending.a));
+        fn.set(this.#flagB, widen(pending.b));
+      }
+      fn.set(this.#kind, w.i32(kindNumber(pending.operation, pending.size)));
+    }
+    if (settle) this.pending = { type: 'locals' };
+  }
+  setFlags(result64: Expr, aux: Expr): void { this.pending = { type: 'ready', result: this.fn.once(result64), aux: this.fn.once(aux) }; }
+  override flagsLogic(size: number, result: Expr): void { this.#operation('logic', size, result, result, result); }
+  override flagsAdd(size: number, a: Expr, b: Expr, result: Expr): void { this.#operation('add', size, a, b, result); }
+  override flagsSub(size: number, a: Expr, b: Expr, result: Expr): void { this.#operation('sub', size, a, b, result); }
+  #operation(operation: Operation, size: number, a: Expr, b: Expr, result: Expr): void { this.pending = { type: 'operation', isPlain: !CARRY_IN.has(this.form.mnemonic), operation, size, a, b, result }; }
+
+  /** Result and aux from the locals, whatever their kind: a call to a helper unless they are ready. */
+  #localFlags(): { result: Expr; aux: Expr } {
+    const { fn } = this;
+    const result = fn.local('i64'), aux = fn.local('i32');
+    const wide = (local: Local): Expr => (this.is64 ? fn.get(local) : w.extendU(fn.get(local)));
+    fn.if(fn.get(this.#kind), () => {
+      fn.set(aux, this.#helper('lazyAux').call(fn.get(this.#kind), wide(this.#flagA), wide(this.#flagB), wide(this.#flagR)));
+      fn.set(result, this.#helper('lazyResult').call(fn.get(this.#kind), wide(this.#flagR)));
+    }, () => {
+      fn.set(aux, this.is64 ? w.wrap(fn.get(this.#flagA)) : fn.get(this.#flagA));
+      fn.set(result, this.is64 ? fn.get(this.#flagR) : w.extendS(fn.get(this.#flagR)));
+    });
+    return { result: fn.get(result), aux: fn.get(aux) };
+  }
+  /** Make the flags `ready` in static knowledge. */
+  #ready(): { result: Expr; aux: Expr } {
+    const { pending } = this;
+    if (pending.type === 'ready') return pending;
+    if (pending.type === 'locals') {
+      const flags = this.#localFlags();
+      this.pending = { type: 'ready', ...flags };
+      return flags;
+    }
+    const { operation, size, a, b, result } = pending;
+    if (operation === 'add') super.flagsAdd(size, a, b, result);
+    else if (operation === 'sub') super.flagsSub(size, a, b, result);
+    else super.flagsLogic(size, result);
+    return this.pending as { result: Expr; aux: Expr } & Pending;
+  }
+  flagResult(): Expr { return this.#ready().result; }
+  flagAux(): Expr { return this.#ready().aux; }
+
+  override flag(flag: Flag): Expr {
+    const direct = this.#directFlag(flag);
+    return direct === undefined ? super.flag(flag) : this.fn.let(direct);
+  }
+  #directFlag(flag: Flag): Expr | undefined {
+    const { pending } = this;
+    if (pending.type !== 'operation') return undefined;
+    const { operation, size, a, b, result, isPlain } = pending;
+    switch (flag) {
+      case 'z': return w.eqz(result);
+      case 's': return size === 8 ? w.wrap(w.shrU(result, w.i64(63))) : w.and(w.shrU(result, w.i32(size * 8 - 1)), w.i32(1));
+      case 'c': return operation === 'logic' ? w.i32(0) : isPlain ? operation === 'sub' ? w.ltU(a, b) : w.ltU(result, a) : undefined;
+      case 'o': return operation === 'logic' ? w.i32(0) : undefined;
+      case 'p': return w.xor(w.and(w.popcnt(w.and(size === 8 ? w.wrap(result) : result, w.i32(0xff))), w.i32(1)), w.i32(1));
+      default: return undefined;
+    }
+  }
+  override condition(code: number): Expr {
+    const { pending } = this;
+    if (pending.type === 'operation' && (pending.operation === 'logic' || (pending.operation === 'sub' && pending.isPlain))) {
+      const direct = this.#compare(code >> 1, pending.operation, pending.size, pending.a, pending.b, pending.result);
+      if (direct !== undefined) return this.fn.let((code & 1) === 0 ? direct : w.eqz(direct));
+    }
+    return super.condition(code);
+  }
+  #compare(pair: number, operation: Operation, size: number, a: Expr, b: Expr, result: Expr): Expr | undefined {
+    const s = (value: Expr): Expr => this.signed(size, value);
+    const isSub = operation === 'sub';
+    switch (pair) {
+      case 1: return isSub ? w.ltU(a, b) : w.i32(0);
+      case 2: return isSub ? w.eq(a, b) : w.eqz(result);
+      case 3: return isSub ? w.leU(a, b) : w.eqz(result);
+      case 4: return w.ltS(s(result), this.constant(size, 0));
+      case 6: return isSub ? w.ltS(s(a), s(b)) : w.ltS(s(result), this.constant(size, 0));
+      case 7: return isSub ? w.leS(s(a), s(b)) : w.leS(s(result), this.constant(size, 0));
+      default: return undefined;
+    }
+  }
+
+  // --- events and control ---
+
+  fault(vector: number, errorCode: number | Expr = 0): void {
+    this.setState32('faultVector', w.i32(vector));
+    this.setState32('faultError', typeof errorCode === 'number' ? w.i32(errorCode) : errorCode);
+    this.#leaveFault();
+  }
+  nextIp(): Expr { return this.fn.let(this.ripAt(this.#step.delta + this.#step.inst.length)); }
+  currentIp(): Expr { return this.fn.let(this.ripAt(this.#step.delta)); }
+  #cut(target: Expr, size: number): Expr { return size === 8 ? target : w.and(target, w.i64(size === 2 ? 0xffff : -1, 0)); }
+  relativeTarget(): Expr {
+    const { inst, delta } = this.#step;
+    return this.fn.let(this.#cut(this.ripAt(delta + inst.length + inst.immLo), this.size));
+  }
+  jump(target: Expr, size = this.size): void {
+    this.flushFlags();
+    this.#leave(this.#cut(target, size), STATUS.dispatch);
+    this.outcome = { type: 'leave' };
+  }
+  jumpRelative(): void { this.outcome = { type: 'jump' }; }
+  jumpRelativeIf(condition: Expr): void { this.outcome = { type: 'branch', condition: this.fn.once(condition) }; }
+  dispatchNext(): void {
+    this.leaveTo(this.#step.delta + this.#step.inst.length);
+    this.outcome = { type: 'leave' };
+  }
+  dispatch(): void { throw new Error('not in translated code'); }
+  repeat(): void {
+    this.flushFlags(false);
+    this.#leave(this.ripAt(this.#step.delta), STATUS.dispatch);
+  }
+  calloutThen(name: CalloutName): void { throw new Error(`callout ${name} in translated code`); }
+
+  override when(condition: Expr, then: () => void, otherwise?: () => void): void {
+    if (w.isConst(condition)) {
+      if (condition.lo !== 0) then();
+      else otherwise?.();
+      return;
+    }
+    this.flushFlags();
+    const { fn } = this;
+    const branch = (body: () => void) => (): void => {
+      body();
+      this.flushFlags();
+    };
+    fn.if(condition, branch(then), otherwise === undefined ? undefined : branch(otherwise));
+  }
+  override unless(condition: Expr, then: () => void): void { this.when(w.eqz(condition), then); }
+
+  #helper(name: string): InterpreterCore['commit'] {
+    const found = this.core.helpers[name];
+    if (found === undefined) throw new Error(`no helper function ${name}`);
+    return found;
+  }
+  helper(name: string, ...args: readonly Expr[]): Expr { return this.fn.let(this.#helper(name).call(...args)); }
+  helperVoid(name: string, ...args: readonly Expr[]): void { this.fn.callVoid(this.#helper(name).index, args); }
+}

@@ -1,0 +1,155 @@
+import { importCore, MODE } from '@vmm/cpu';
+import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
+import { formKey } from '@vmm/isa';
+import { ModuleBuilder } from '@vmm/wasm';
+import type { FunctionRef } from '@vmm/wasm';
+import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
+import type { Step } from './flow-graph.ts';
+import { RegionEmitter } from './region.ts';
+import { TranslatorMachine } from './translator-machine.ts';
+
+export interface TranslatorOptions {
+  /** Executions of a block before it is translated. Default 400. */
+  readonly hotThreshold?: number;
+  /** Regions made from one page that may die before its code is left to the interpreter. Default 40. */
+  readonly maxDeathsPerPage?: number;
+  /** Regions that wait for each other to share a module. Default 8. */
+  readonly batchSize?: number;
+}
+
+interface Wanted { readonly graph: FlowGraph; readonly host: number; readonly modeKey: number; isStale: boolean }
+
+const PAGE = 4096;
+const MODES = [16, 32, 64] as const;
+
+/** Translates hot code to WebAssembly, region by region, and takes regions back when their code changes. */
+export class RegionTranslator implements Translator {
+  readonly hotThreshold: number;
+  readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, translateMs: 0, untranslatable: 0 };
+  readonly #context: TranslationContext;
+  readonly #options: Required<TranslatorOptions>;
+  readonly #translatable = new Map<string, boolean>();
+  readonly #deaths = new Map<number, number>();
+  #queue: Wanted[] = [];
+
+  constructor(context: TranslationContext, options: TranslatorOptions = {}) {
+    this.#context = context;
+    this.#options = { hotThreshold: 400, maxDeathsPerPage: 40, batchSize: 8, ...options };
+    this.hotThreshold = this.#options.hotThreshold;
+  }
+
+  get deaths(): number { return this.counters.regionDeaths; }
+
+  request(host: number): void {
+    const { state, blocks } = this.#context;
+    const modeKey = state.get('modeKey');
+    const mode = MODES[modeKey & MODE.CODE_SIZE] ?? 16;
+    if (mode === 16 || (modeKey & (MODE.SINGLE_STEP | MODE.VM86)) !== 0 || (mode === 32 && (modeKey & MODE.FLAT) === 0)) return;
+    if ((this.#deaths.get(Math.floor(host / PAGE)) ?? 0) >= this.#options.maxDeathsPerPage) return;
+    const start = performance.now();
+    const lo = state.lo('rip'), hi = mode === 64 ? state.hi('rip') : 0;
+    const graph = new FlowGraph({
+      bytes: state.u8, mode, modeKey, host,
+      pageHost: (page) => {
+        const at = (lo >>> 0) + page * PAGE;
+        const found = this.#context.tryFetch(at | 0, mode === 64 ? hi + Math.floor(at / 0x1_0000_0000) | 0 : 0);
+        return found === 0 ? 0 : found - (found & PAGE - 1);
+      },
+      isTranslatable: (step) => this.#isTranslatable(step),
+      hasRun: (at) => blocks.hasRun(at, modeKey),
+    }, DEFAULT_LIMITS);
+    if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
+    else {
+      this.#queue.push(this.#watch({ graph, host, modeKey, isStale: false }));
+      if (this.#queue.length >= this.#options.batchSize) this.#translate();
+    }
+    this.counters.translateMs += performance.now() - start;
+  }
+
+  poll(): void {
+    if (this.#queue.length === 0) return;
+    const start = performance.now();
+    this.#translate();
+    this.counters.translateMs += performance.now() - start;
+  }
+
+  /** From now on the code's bytes are watched: a region whose code changes before it is made is not made, after that it dies. */
+  #watch(wanted: Wanted): Wanted {
+    const { blocks } = this.#context;
+    const { graph, host, modeKey } = wanted;
+    const ranges: { from: number; to: number }[] = [];
+    for (const block of graph.blocks) {
+      const offset = (host & PAGE - 1) + block.delta;
+      const page = Math.floor(offset / PAGE);
+      const base = graph.pages.find((p) => p.page === page)?.host ?? 0;
+      ranges.push({ from: base + offset - page * PAGE, to: base + offset - page * PAGE + (block.endDelta - block.delta) });
+    }
+    const unit: CodeUnit = {
+      overlaps: (at, size) => ranges.some((range) => at < range.to && at + size > range.from),
+      kill: () => {
+        if (wanted.isStale) return;
+        wanted.isStale = true;
+        this.counters.regionDeaths++;
+        const page = Math.floor(host / PAGE);
+        this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
+        blocks.removeRegion(host, modeKey);
+        for (const { host: at } of graph.pages) blocks.unwatch(at, unit);
+      },
+    };
+    for (const { host: at } of graph.pages) blocks.watch(at, unit);
+    return wanted;
+  }
+
+  /** Whether the builder of a form emits code without calling TypeScript; found out by trying. */
+  #isTranslatable(step: Step): boolean {
+    const key = `${formKey(step.form)}${step.inst.mode}`;
+    let answer = this.#translatable.get(key);
+    if (answer === undefined) {
+      answer = this.#tryForm(step);
+      this.#translatable.set(key, answer);
+    }
+    return answer;
+  }
+  #tryForm(step: Step): boolean {
+    if (step.form.rep !== 0) return false;
+    const { handlers, privateBase } = this.#context;
+    const module = new ModuleBuilder();
+    const machine = new TranslatorMachine(privateBase, importCore(module, handlers.geometry, handlers.helperTypes), step.inst.mode === 64);
+    try {
+      module.define([], ['i32'], (fn) => {
+        machine.region(fn, () => undefined, () => {
+          machine.begin(step, 1);
+          step.entry.run(machine);
+        });
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #translate(): void {
+    const { handlers, blocks, privateBase } = this.#context;
+    const batch = this.#queue.filter((wanted) => !wanted.isStale);
+    this.#queue = [];
+    if (batch.length === 0 || !handlers.hasFreeSlot || !blocks.hasFreeStub) return;
+    const module = new ModuleBuilder();
+    const core = importCore(module, handlers.geometry, handlers.helperTypes);
+    const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
+    for (const wanted of batch) {
+      const machine = new TranslatorMachine(privateBase, core, (wanted.modeKey & MODE.CODE_SIZE) === MODE.CODE64);
+      const ref = module.define(['i32'], ['i32'], (fn) => { new RegionEmitter(machine, wanted.graph).emit(fn); });
+      made.push({ wanted, slot: handlers.takeSlot(), ref });
+    }
+    for (const { slot, ref } of made) module.elements(slot, [ref]);
+    const bytes = module.finish();
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
+    for (const { wanted, slot } of made) {
+      blocks.installRegion(wanted.host, wanted.modeKey, slot);
+      this.counters.regions++;
+      for (const block of wanted.graph.blocks) this.counters.regionInstructions += block.steps.length;
+    }
+    this.counters.modules++;
+    this.counters.regionBytes += bytes.length;
+  }
+}
