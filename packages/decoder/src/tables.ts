@@ -74,13 +74,13 @@ function compileRow(row: Row): void {
 }
 
 /** For each dimension the set of values the row accepts, as a bit mask. */
-interface Candidate { readonly row: number; readonly masks: readonly number[]; readonly specificity: number }
+interface Candidate { readonly row: number; readonly masks: readonly number[]; readonly specificity: number; readonly widened: boolean }
 
 const PREFIX_MASK: Readonly<Record<Row['prefix'], number>> = { any: 15, none: 1, '66': 2, f3: 4, f2: 8, 'no-rep': 3 };
 const one = (value: number): number => 1 << value;
 const sizeMask = (sizes: readonly number[]): number => (sizes.length === 0 ? 7 : sizes.reduce((mask, size) => mask | one(Math.log2(size) - 1), 0));
 
-function candidateOf(row: Row): Candidate {
+function candidateOf(row: Row, widened = false): Candidate {
   const { exact } = row.modrm;
   const reg = exact >= 0 ? (exact >> 3) & 7 : row.modrm.reg;
   const mod = exact >= 0 ? 'reg' : row.modrm.mod;
@@ -89,15 +89,19 @@ function candidateOf(row: Row): Candidate {
     reg < 0 ? 255 : one(reg),
     mod === 'any' ? 3 : mod === 'mem' ? 1 : 2,
     exact < 0 ? 255 : one(exact & 7),
-    row.w < 0 ? 3 : one(row.w),
+    row.w < 0 || widened ? 3 : one(row.w),
     row.l < 0 ? 3 : one(row.l),
     sizeMask(row.opSizes),
     sizeMask(row.addrSizes),
     row.modrm.rexB0 ? 1 : 3,
   ];
   let specificity = 0;
-  for (const [d, mask] of masks.entries()) specificity += Math.log2(DIMENSIONS[d]?.count ?? 1) - Math.log2(popcount(mask));
-  return { row: row.index, masks, specificity };
+  for (let d = 0; d < masks.length; d++) {
+    const count = DIMENSIONS[d]?.count ?? 1;
+    const mask = masks[d] ?? 0;
+    if (mask !== (1 << count) - 1) specificity += Math.log2(count / popcount(mask));
+  }
+  return { row: row.index, masks, specificity, widened };
 }
 
 function popcount(mask: number): number {
@@ -111,12 +115,26 @@ function cellOf(row: Row, is64: number): number {
   return (is64 * MAPS + map) * 256 + row.opcode;
 }
 
+/** References by the rows that compete: the eight opcodes of a `+r` row and both modes mostly share a tree. */
+const grown = new Map<string, number>();
+
+function plant(candidates: readonly Candidate[]): number {
+  let key = '';
+  for (const c of candidates) key += `${c.row},`;
+  // In 32-bit code VEX.W rows may accept more: part of the key.
+  for (const c of candidates) if (c.widened) key += 'w';
+  let reference = grown.get(key);
+  if (reference === undefined) grown.set(key, reference = grow(candidates, 0));
+  return reference;
+}
+
 function grow(candidates: readonly Candidate[], from: number): number {
-  if (candidates.length === 0) return -1;
+  const [first] = candidates;
+  if (first === undefined) return -1;
+  if (candidates.length === 1 && first.specificity === 0) return first.row;
   for (let d = from; d < DIMENSIONS.length; d++) {
     const { shift, count } = DIMENSIONS[d] ?? { shift: 0, count: 0 };
-    const full = (1 << count) - 1;
-    if (candidates.every((c) => c.masks[d] === full)) continue;
+    if (candidates.every((c) => c.masks[d] === (1 << count) - 1)) continue;
     const node = tree.length;
     tree.push(shift | ((count === 3 ? 3 : count - 1) << 8));
     for (let v = 0; v < count; v++) tree.push(-1);
@@ -144,7 +162,7 @@ function compileCells(): void {
       // VEX.W chooses between general register sizes only in 64-bit mode; elsewhere the W0 row covers both.
       const wIsSize = is64 === 0 && row.encoding === 'vex' && row.operands.some((code) => /^E[dq]$/.test(code));
       if (wIsSize && row.w === 1) continue;
-      const candidate = wIsSize ? candidateOf({ ...row, w: -1 }) : exact;
+      const candidate = wIsSize ? candidateOf(row, true) : exact;
       for (let r = 0; r < (row.opcodeRegister ? 8 : 1); r++) {
         const cell = cellOf(row, is64) + r;
         const list = byCell.get(cell);
@@ -154,7 +172,7 @@ function compileCells(): void {
       }
     }
   }
-  for (const [cell, candidates] of byCell) cells[cell] = grow(candidates, 0) * 2 + (withModrm.has(cell) ? 1 : 0);
+  for (const [cell, candidates] of byCell) cells[cell] = plant(candidates) * 2 + (withModrm.has(cell) ? 1 : 0);
 }
 
 for (const row of rows) compileRow(row);

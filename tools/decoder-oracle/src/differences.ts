@@ -117,7 +117,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   },
   {
     id: 'unsupported-extension', reason: 'AVX-512 and other extensions beyond x86-64-v3 are not in the table',
-    matches: (d) => d.own === '(bad)' && (EVEX_OR_MASK.test(d.other) || /^(tile|td|enqcmd|xop|pf|kl|aesenc\d|loadiwkey|encodekey)/.test(rest(d.other))),
+    matches: (d) => d.own === '(bad)' && (EVEX_OR_MASK.test(d.other) || /^(tile|td|enqcmd|xop|pf|kl|pvalidate|rmp|psmash|aesenc\d|loadiwkey|encodekey)/.test(rest(d.other))),
   },
   {
     id: 'amd-16-bit-branch', reason: 'near branches with 66 in 64-bit code: objdump follows AMD (16-bit displacement), we follow Intel (66 ignored)',
@@ -141,7 +141,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   { id: 'pause-rex-b', reason: 'F3 90 with REX.B is XCHG r8, rAX on real processors', matches: (d) => /^xchg r8/.test(rest(d.own)) && /^pause/.test(rest(d.other)) },
   { id: 'movq2dq-register', reason: 'objdump prints an xmm register for the MMX source if 66 precedes', matches: (d) => /^movq2dq|^movdq2q/.test(rest(d.own)) && firstWord(d.own) === firstWord(d.other) },
   { id: 'environment-size', reason: 'objdump marks FNSTENV, FLDENV, FNSAVE, FRSTOR with the operand size', matches: (d) => /^f(n?stenv|ldenv|n?save|rstor)[wd]/.test(rest(d.other)) },
-  { id: 'far-pointer-64', reason: 'LSS, LFS, LGS and far branches with REX.W take 10 bytes on Intel; objdump prints the 6 of AMD', matches: (d) => rest(d.own).replace(/(far )?tbyte/, 'fword') === rest(withoutRiz(d.other)).replace('dword', 'fword') },
+  { id: 'far-pointer-64', reason: 'LSS, LFS, LGS and far branches with REX.W take 10 bytes on Intel; objdump prints the 6 of AMD', matches: (d) => d.own.includes('tbyte') && rest(d.own).replace(/(far )?tbyte/, 'fword') === rest(withoutRiz(d.other)).replace('dword', 'fword') },
   { id: 'bad-segment', reason: 'segment registers 6 and 7 do not exist and CS cannot be loaded: #UD', matches: (d) => d.own === '(bad)' && /^mov (\?|cs|.*,\?)/.test(rest(d.other)) },
   { id: 'prefix-before-vex', reason: '66, F2, F3, LOCK and REX before VEX are #UD', matches: (d) => d.own === '(bad)' && /^(repz|repnz|data16|lock|rex)/.test(d.other) && rest(d.other).startsWith('v') },
   { id: 'vmgexit', reason: 'VMMCALL with a REP prefix', matches: (d) => rest(d.other) === 'vmgexit' },
