@@ -84,6 +84,18 @@ describe('board pc', () => {
     expect([bytes, board.ports.read(PORT.DEBUG_CONSOLE, 1)]).toEqual([[88], 0xe9]);
   });
 
+  it('shows its bridges on PCI bus 0, and resets by the byte within the address port', () => {
+    const onReset = vi.fn();
+    const { board } = powered({ onReset });
+    const id = (device: number, fn: number): number => {
+      board.ports.write(PORT.PCI_CONFIG_ADDRESS, 4, (0x8000_0000 | (device << 11) | (fn << 8)) >>> 0);
+      return board.ports.read(PORT.PCI_CONFIG_DATA, 4);
+    };
+    expect([id(0, 0), id(1, 0), id(1, 3), id(2, 0)]).toEqual([0x1237_8086, 0x7000_8086, 0x7113_8086, 0xffff_ffff]);
+    board.ports.write(PORT.RESET_CONTROL, 1, 0x06);
+    expect(onReset).toHaveBeenCalledExactlyOnceWith('port 0xCF9');
+  });
+
   it('runs on any clock of the machine', () => {
     expect(() => powered({ clock: new VirtualClock(() => 0) })).not.toThrow();
   });

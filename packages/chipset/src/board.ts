@@ -95,7 +95,7 @@ export function createBoard(options: BoardOptions): Board {
     clock: options.clock, irq: gsi(ISA_IRQ.rtc), startUnixMs: options.startUnixMs, cmos: cmosBytes({ lowMemoryBytes: options.memoryBytes }),
   }));
   attach(new AcpiPm({ clock: options.clock, sci: gsi(ACPI_PM.SCI), onPowerOff: options.onPowerOff }));
-  const pci = createPci({ isaIrq: gsi, resetControl: new ResetControl({ onReset: () => { options.onReset('port 0xCF9'); } }) });
+  const pci = createPci({ gsi, resetControl: new ResetControl({ onReset: () => { options.onReset('port 0xCF9'); } }) });
   attach(pci.host);
   const uart = PLACEABLE_DEVICES.serial({ clock: options.clock, irq: gsi(COM1_IRQ), output: options.serial });
   const debugConsole = PLACEABLE_DEVICES.debugConsole({ output: options.debugConsole ?? { transmit: () => {} } });

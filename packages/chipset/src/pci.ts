@@ -10,10 +10,13 @@ export interface BoardPci {
 }
 
 const ISA_BRIDGE_DEVICE = 1, POWER_MANAGEMENT_FUNCTION = 3;
+/** First of the four IO-APIC pins of PCI interrupts; slot and pin (from 0) come at (slot + pin) mod 4, as `@vmm/firmware`'s _PRT says. */
+const FIRST_PCI_GSI = 16;
 
-export function createPci(options: { readonly isaIrq: (irq: number) => IrqLine; readonly resetControl: ResetControl }): BoardPci {
+export function createPci(options: { readonly gsi: (gsi: number) => IrqLine; readonly resetControl: ResetControl }): BoardPci {
   const bus = new PciBus();
-  const isaBridge = new Piix3IsaBridge({ isaIrq: options.isaIrq });
+  const { gsi } = options;
+  const isaBridge = new Piix3IsaBridge({ isaIrq: gsi, ioApicLine: (pirq) => gsi(FIRST_PCI_GSI + ((pirq + 1) & 3)) });
   bus.add(0, i440fxHostBridge());
   bus.add(ISA_BRIDGE_DEVICE, isaBridge.fn);
   bus.add(ISA_BRIDGE_DEVICE, piix4PowerManagement(), POWER_MANAGEMENT_FUNCTION);

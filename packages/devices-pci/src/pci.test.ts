@@ -202,6 +202,13 @@ describe('PIIX3', () => {
     expect(piix3.irqOf(3, 1)).toBeUndefined();
   });
 
+  it('brings each wire to its pin of the IO-APIC too', () => {
+    const pins = Array.from({ length: 4 }, fakeIrq);
+    const piix3 = new Piix3IsaBridge({ isaIrq: fakeIrq, ioApicLine: (pirq) => pins[pirq] ?? fakeIrq() });
+    piix3.intx(3, 2).set(true);
+    expect(pins.map((pin) => pin.level)).toEqual([false, false, false, true]);
+  });
+
   it('leaves the ISA interrupts of others alone', () => {
     const { piix3, lines } = board();
     lines[11]?.set(true); // an ISA device's

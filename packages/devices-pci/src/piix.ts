@@ -1,5 +1,5 @@
 import type { IrqLine } from '@vmm/device-kit';
-import { wireOr } from '@vmm/device-kit';
+import { UNCONNECTED, wireOr } from '@vmm/device-kit';
 import { ACPI_PM, PCI_CLASS, PCI_COMMAND } from '@vmm/spec';
 import { PciFunction } from './pci-function.ts';
 
@@ -8,6 +8,8 @@ export interface Piix3Options {
   readonly isaIrq: (irq: number) => IrqLine;
   /** What PIRQRC[A:D] hold at reset, as firmware would have left them. Default 10, 10, 11, 11. */
   readonly routes?: readonly [number, number, number, number];
+  /** Where PIRQA to PIRQD (0 to 3) arrive besides: pins of the IO-APIC that no ISA interrupt has. Default nowhere. */
+  readonly ioApicLine?: (pirq: number) => IrqLine;
 }
 
 const PIRQ_ROUTE_CONTROL = 0x60;
@@ -20,6 +22,7 @@ const ROUTABLE = [3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15];
 export class Piix3IsaBridge {
   readonly fn: PciFunction;
   readonly #lines: ReadonlyMap<number, IrqLine>;
+  readonly #ioApicLines: readonly IrqLine[];
   readonly #levels = [false, false, false, false];
   /** ISA interrupts that a PCI wire holds high. */
   readonly #driven = new Set<number>();
@@ -27,6 +30,7 @@ export class Piix3IsaBridge {
 
   constructor(options: Piix3Options) {
     this.#lines = new Map(ROUTABLE.map((irq) => [irq, options.isaIrq(irq)]));
+    this.#ioApicLines = Array.from({ length: PIRQS }, (_, pirq) => options.ioApicLine?.(pirq) ?? UNCONNECTED);
     this.fn = new PciFunction({
       name: 'piix3', vendorId: 0x8086, deviceId: 0x7000, classCode: PCI_CLASS.BRIDGE_ISA,
       command: PCI_COMMAND.IO | PCI_COMMAND.MEMORY | PCI_COMMAND.BUS_MASTER | PCI_COMMAND.SPECIAL_CYCLES,
@@ -41,7 +45,7 @@ export class Piix3IsaBridge {
 
   /** The wire of a function's interrupt pin (1 to 4); slots are swizzled as on QEMU's PCs, and as our _PRT says. */
   intx(device: number, pin: number): IrqLine {
-    return this.#wires[pirqOf(device, pin)]?.() ?? { set() {} };
+    return this.#wires[pirqOf(device, pin)]?.() ?? UNCONNECTED;
   }
 
   /** The ISA interrupt of a pin now, or undefined: what firmware writes to INTERRUPT_LINE. */
@@ -51,6 +55,7 @@ export class Piix3IsaBridge {
 
   #setPirq(pirq: number, level: boolean): void {
     this.#levels[pirq] = level;
+    this.#ioApicLines[pirq]?.set(level);
     this.#route();
   }
 
