@@ -1,0 +1,2 @@
+export { COMMANDS } from './texts.asm.ts';
+export { nanoKernel } from './kernel.ts';
