@@ -6,5 +6,5 @@ import { defineX87Helpers } from './x87-helpers.ts';
 
 /** Every module function that builders call through `Machine.helper`. Call once per module, before defining handlers. */
 export function defineHelpers(module: ModuleBuilder, stateBase: number): HelperFunctions {
-  return { ...defineIntegerHelpers(module, stateBase), ...defineVectorHelpers(module, stateBase), ...defineX87Helpers(module, stateBase) };
+  return { ...defineIntegerHelpers(module, stateBase), ...defineX87Helpers(module, stateBase, defineVectorHelpers(module, stateBase)) };
 }

@@ -10,6 +10,8 @@ export const MXCSR_CONTROL = 0xffc0, MXCSR_DEFAULT = 0x1f80;
 
 /** Where helpers collect the exception flags of one instruction: in the last vector of the scratch area, behind all operands. */
 export const raisedFlagsOffset = STATE.scratch + 7 * 32;
+/** And where a partial remainder leaves its quotient bits. */
+export const quotientOffset = raisedFlagsOffset + 4;
 
 /** MXCSR asks for something other than native arithmetic. */
 export function isUnusual(m: Machine): Expr {

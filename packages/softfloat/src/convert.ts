@@ -2,7 +2,7 @@
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, ModuleBuilder, ValueType } from '@vmm/wasm';
 import { FLAG } from './flags.ts';
-import { isInfinite, isNaN, isZero, unpack } from './format.ts';
+import { FORMATS, isInfinite, isNaN, isZero, unpack } from './format.ts';
 import type { Format, Unpacked } from './format.ts';
 import { patterns } from './nan.ts';
 import { increment, raise, storeExtended } from './round.ts';
@@ -12,6 +12,21 @@ import { ONE_TOP, shiftRightJam } from './wide.ts';
 const QUIET = w.i64(0, 0x4000_0000);
 
 function raiseLocal(fn: FunctionBuilder, address: number, flags: Expr): void { fn.if(flags, () => { raise(fn, address, flags); }); }
+
+/** f32, f64 → x80, exact and without quieting NaNs, as an operand in memory becomes a register's value: (destination, bits). Denormals are noted. */
+export function defineExpand(module: ModuleBuilder, from: Format, flagsAddress: number): FunctionRef {
+  return module.define(['i32', from.type], [], (fn) => {
+    const flags = fn.local('i32'), to = fn.param(0);
+    fn.set(flags, w.i32(0));
+    const a = unpack(fn, from, fn.param(1), w.i32(0), flags);
+    raiseLocal(fn, flagsAddress, fn.get(flags));
+    const biased = fn.local('i32');
+    fn.set(biased, w.add(fn.get(a.exponent), w.i32(FORMATS.x80.bias)));
+    fn.if(isInfinite(fn, a), () => { fn.set(biased, w.i32(0x7fff)); });
+    fn.if(isZero(fn, a), () => { fn.set(biased, w.i32(0)); });
+    storeExtended(fn, to, fn.get(a.sign), fn.get(biased), fn.get(a.significand));
+  });
+}
 
 /** from → target's format: (destination,)? operand, mode. NaNs keep their leading payload bits and become quiet. */
 export function defineConvert(module: ModuleBuilder, from: Format, target: Target): FunctionRef {

@@ -2,5 +2,6 @@ export { FLAG, MODE } from './flags.ts';
 export { FORMATS } from './format.ts';
 export type { Format } from './format.ts';
 export { ORDER } from './convert.ts';
+export { QUOTIENT } from './extended.ts';
 export { defineSoftFloat } from './soft-float.ts';
 export type { SoftFloatOptions } from './soft-float.ts';

@@ -127,7 +127,7 @@ export function defineRoundExtended(module: ModuleBuilder, flagsAddress: number)
       });
     });
     fn.if(w.gtS(e, w.i32(bias)), () => {
-      fn.if(w.and(mode, w.i32(MODE.overflowUnmasked)), () => {
+      fn.if(w.and(w.ne(w.and(mode, w.i32(MODE.overflowUnmasked)), w.i32(0)), w.leS(e, w.i32(bias + EXPONENT_WRAP))), () => {
         fn.set(flags, w.or(fn.get(flags), w.i32(FLAG.overflow)));
         fn.set(exponent, w.sub(e, w.i32(EXPONENT_WRAP)));
       }, () => {
@@ -158,7 +158,8 @@ function denormal(fn: FunctionBuilder, step: DenormalStep): void {
     const carries = increment(fn, mode, sign, step.rest(), step.odd());
     fn.if(w.and(carries, w.eq(w.and(fn.get(x.hi), step.mask), step.mask)), () => { fn.set(tiny, w.i32(0)); });
   });
-  fn.if(w.and(fn.get(tiny), w.ne(w.and(mode, w.i32(MODE.underflowUnmasked)), w.i32(0))), () => {
+  const wraps = w.and(w.ne(w.and(mode, w.i32(MODE.underflowUnmasked)), w.i32(0)), w.geS(e, w.i32(minimum - EXPONENT_WRAP)));
+  fn.if(w.and(fn.get(tiny), wraps), () => {
     fn.set(exponent, w.add(e, w.i32(EXPONENT_WRAP)));
     fn.set(flags, w.i32(FLAG.underflow | FLAG.tiny));
   }, () => {

@@ -1,4 +1,5 @@
 import type { Group } from './group.ts';
 import { SSE_GROUPS } from './groups-sse.ts';
+import { X87_GROUPS } from './groups-x87.ts';
 
-export const GROUPS: readonly Group[] = [...SSE_GROUPS];
+export const GROUPS: readonly Group[] = [...SSE_GROUPS, ...X87_GROUPS];

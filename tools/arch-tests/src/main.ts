@@ -35,7 +35,9 @@ function compare(): void {
       for (const { instruction, input, what } of report.mismatches.slice(0, Number(values.show))) {
         console.log(`  ${instruction}`);
         const operands = [1, 2].map((n) => Buffer.from(input.xmm(n)).reverse().toString('hex')).join(' ');
-        console.log(`    xmm1, xmm2 ${operands} mxcsr ${input.mxcsr.toString(16)} memory ${Buffer.from(input.bytes.subarray(CASE.memory, CASE.memory + 16)).reverse().toString('hex')}`);
+        const hex = (bytes: Uint8Array): string => Buffer.from(bytes).reverse().toString('hex');
+        if (group.name.startsWith('x87')) console.log(`    st ${[0, 1, 2, 3].map((i) => hex(input.st(i).subarray(0, 10))).join(' ')} control ${input.fpuControl.toString(16)} status ${input.fpuStatus.toString(16)} tags ${input.fpuTags.toString(16)} memory ${hex(input.memory.subarray(0, 10))}`);
+        else console.log(`    xmm1, xmm2 ${operands} mxcsr ${input.mxcsr.toString(16)} memory ${Buffer.from(input.bytes.subarray(CASE.memory, CASE.memory + 16)).reverse().toString('hex')}`);
         for (const line of what) console.log(`    ${line}`);
       }
       if (report.mismatches.length > 0) process.exitCode = 1;

@@ -1,0 +1,170 @@
+/** Our virtual CPU as the other side: the same code at the same linear addresses, CPL 3, no kernel. */
+import { CPU_MODELS, readFlags, Vcpu, writeFlags } from '@vmm/cpu';
+import type { BootSegment } from '@vmm/cpu';
+import { MachineMemory } from '@vmm/memory';
+import { EptMmu } from '@vmm/mmu-ept';
+import { STATE, STATE_SIZE_BYTES } from '@vmm/state';
+import { hashOf } from './batch.ts';
+import type { Batch } from './batch.ts';
+import { CASE, CODE_AT, CODE_BYTES, DATA_AT, FS_BASE, GS_BASE, LDT, PAGE, SELECTORS, WINDOW_BYTES, WINDOW_OFFSET } from './batch-layout.ts';
+import type { CodeMode } from './batch-layout.ts';
+
+/** Guest-physical homes. Data pages lie apart, so that an access across their border is really two. */
+const TSS = 0x100, TABLES = 0x1000, GDT = 0x7000, LDT_GPA = 0x7800, DATA_GPA = [0x1_0000, 0x1_4000, 0x1_8000] as const, CODE_GPA = 0x20_0000, RAM_BYTES = 0x40_0000;
+const PRESENT = 1, WRITABLE = 2, USER = 4, LARGE = 0x80, NO_EXECUTE_HIGH = 0x8000_0000;
+const CR0 = 0x8005_0033, CR4 = 0x5_0620, EFER = 0xd01;
+/** Instructions that one case may execute. */
+const BUDGET = 20_000;
+/** Exit reason of the interpreter for a fault; the others mean that the case did not end. */
+const EXIT_FAULT = 2;
+/** Layout of a decoded record as far as finding the faulting instruction needs it. */
+const RECORD_END = 2, RECORD_LENGTH = 7;
+
+interface Descriptor { readonly base: number; readonly limit: number; readonly access: number; readonly flags: number }
+const FLAT = 0xf_ffff;
+const GDT_ENTRIES: Readonly<Record<number, Descriptor>> = {
+  4: { base: 0, limit: FLAT, access: 0xfb, flags: 0xc }, 5: { base: 0, limit: FLAT, access: 0xf3, flags: 0xc }, 6: { base: 0, limit: FLAT, access: 0xfb, flags: 0xa },
+};
+const ldtDescriptor = (index: number): Descriptor => {
+  const { base, limit, flags } = LDT[index] ?? LDT[0];
+  return { base, limit, access: 0xf1 | (flags & 8 ? 0 : 2) | (flags >> 1 & 3) << 2, flags: (flags & 1 ? 4 : 0) | (flags & 16 ? 8 : 0) };
+};
+function descriptorOf(selector: number): Descriptor | undefined { return selector & 4 ? ldtDescriptor(selector >> 3) : GDT_ENTRIES[selector >> 3]; }
+
+function bootSegment(selector: number): BootSegment {
+  const d = descriptorOf(selector);
+  if (d === undefined) return { selector, base: 0, limit: 0, attributes: 1 << 16 };
+  return { selector, base: d.base, limit: d.flags & 8 ? d.limit * PAGE + 0xfff | 0 : d.limit, attributes: d.access | d.flags << 12 };
+}
+
+export class EmulatedUser {
+  readonly mode: CodeMode;
+  readonly #memory = new MachineMemory({ ramBytes: RAM_BYTES });
+  readonly #vcpu: Vcpu;
+  readonly #pages: readonly Uint8Array[];
+  readonly #state: Uint8Array;
+  #initial = new Uint8Array(0);
+
+  constructor(mode: CodeMode) {
+    this.mode = mode;
+    this.#tables();
+    this.#vcpu = new Vcpu({
+      memory: this.#memory, model: CPU_MODELS.default64, createMmu: (context) => new EptMmu(context),
+      ports: { read: () => 0, write: () => undefined },
+      interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
+      clock: { tscHz: 1e9, readTsc: () => 0n },
+    });
+    const { state } = this.#vcpu;
+    this.#pages = DATA_GPA.map((gpa) => this.#memory.guest.view(gpa, PAGE));
+    this.#state = state.u8.subarray(state.base, state.base + STATE_SIZE_BYTES);
+    this.#boot();
+  }
+
+  #tables(): void {
+    const { guest } = this.#memory, table = new DataView(new ArrayBuffer(0x6000));
+    const entry = (page: number, index: number, low: number, high = 0): void => {
+      table.setUint32(page * PAGE + index * 8, low, true);
+      table.setUint32(page * PAGE + index * 8 + 4, high, true);
+    };
+    const next = (page: number): number => TABLES + page * PAGE | PRESENT | WRITABLE | USER;
+    // 0: PML4, 1: PDPT, 2: PD, 3: PT of the data; the first 2 MiB are the kernel's, one to one
+    entry(0, 0, next(1));
+    entry(1, 0, next(2));
+    entry(2, 0, PRESENT | WRITABLE | LARGE);
+    for (let at = 0; at < CODE_BYTES; at += PAGE) entry(4, at / PAGE, CODE_GPA + at | PRESENT | USER);
+    entry(2, CODE_AT >> 21, next(4));
+    entry(2, DATA_AT >> 21, next(3));
+    DATA_GPA.forEach((gpa, i) => { entry(3, (DATA_AT >> 12 & 511) + i, gpa | PRESENT | USER | (i < 2 ? WRITABLE : 0), NO_EXECUTE_HIGH); });
+    guest.writeBytes(TABLES, new Uint8Array(table.buffer));
+    const put = (at: number, { base, limit, access, flags }: Descriptor): void => {
+      guest.write32(at, limit & 0xffff | base << 16);
+      guest.write32(at + 4, base >>> 16 & 0xff | access << 8 | limit & 0xf_0000 | flags << 20 | base & 0xff00_0000);
+    };
+    // no I/O permission bitmap
+    guest.write16(TSS + 0x66, 0x68);
+    for (const [index, d] of Object.entries(GDT_ENTRIES)) put(GDT + 8 * Number(index), d);
+    if (this.mode !== 64) LDT.forEach((_, i) => { put(LDT_GPA + 8 * i, ldtDescriptor(i)); });
+  }
+
+  #boot(): void {
+    const names = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const, selectors = SELECTORS[this.mode];
+    const segments = Object.fromEntries(names.map((name, i) => [name, bootSegment(selectors[i] ?? 0)]));
+    if (this.mode === 64) {
+      segments['fs'] = { selector: 0, base: FS_BASE, limit: 0, attributes: 1 << 16 };
+      segments['gs'] = { selector: 0, base: GS_BASE, limit: 0, attributes: 1 << 16 };
+    }
+    this.#vcpu.boot({
+      mode: 'long', rip: CODE_AT, rsp: 0, rflags: 0x202, registers: {}, cr0: CR0, cr3: TABLES, cr4: CR4, efer: EFER,
+      segments: {
+        ...segments, tr: { selector: 0x40, base: TSS, limit: 0x67, attributes: 0x8b },
+        ...(this.mode === 64 ? {} : { ldtr: { selector: 0x50, base: LDT_GPA, limit: 8 * LDT.length - 1, attributes: 0x82 } }),
+      },
+      gdtr: { base: GDT, limit: 127 }, idtr: { base: 0, limit: 0 },
+    });
+    this.#vcpu.state.set('faultVector', -1);
+    this.#initial = Uint8Array.from(this.#state);
+  }
+
+  /** Takes over a batch's code and data. */
+  begin(batch: Batch): void {
+    this.#memory.guest.writeBytes(CODE_GPA, batch.code);
+    this.#pages.forEach((page, i) => { page.set(batch.pristine.subarray(i * PAGE, (i + 1) * PAGE)); });
+    this.#vcpu.blocks.flush();
+  }
+
+  /** Runs one case in place; false: it did not come to an end. */
+  run(batch: Batch, index: number, budget = BUDGET): boolean {
+    const { state } = this.#vcpu, at = batch.at(index);
+    this.#state.set(this.#initial);
+    this.#state.set(batch.bytes.subarray(at + CASE.gpr, at + CASE.gpr + 128), STATE.gpr);
+    state.setBig('rip', batch.u64(index, 'rip'));
+    writeFlags(state, batch.u32(index, 'flags'));
+    this.#window(batch.window(index), true);
+    state.set('budget', budget);
+    const ended = this.#vcpu.handlers.run() === EXIT_FAULT;
+    if (ended) this.#locate();
+    this.#save(batch, index);
+    return ended;
+  }
+
+  #locate(): void {
+    const { state } = this.#vcpu, record = state.get('currentRecord');
+    if (record === 0) return;
+    state.setBig('rip', BigInt.asUintN(64, state.big('blockRip') + BigInt(state.data.getUint16(record + RECORD_END, true) - state.data.getUint8(record + RECORD_LENGTH))));
+  }
+
+  #save(batch: Batch, index: number): void {
+    const { state } = this.#vcpu, at = batch.at(index);
+    batch.bytes.set(this.#state.subarray(STATE.gpr, STATE.gpr + 128), at + CASE.gpr);
+    batch.setU64(index, 'rip', state.big('rip'));
+    batch.setU32(index, 'flags', readFlags(state));
+    batch.setU32(index, 'vector', state.get('faultVector'));
+    batch.setU32(index, 'error', state.get('faultError'));
+    batch.setU64(index, 'address', state.big('faultAddress'));
+    for (let i = 0; i < 6; i++) batch.setSegment(index, i, state.get('selector', i));
+    this.#window(batch.window(index), false);
+    this.#window(batch.pristine.subarray(WINDOW_OFFSET, WINDOW_OFFSET + WINDOW_BYTES), true);
+    batch.setU32(index, 'hash', this.#strayHash(batch.pristine));
+  }
+
+  /** The window between the two writable pages and a case. */
+  #window(bytes: Uint8Array, into: boolean): void {
+    const half = WINDOW_BYTES / 2, [first, second] = this.#pages as readonly [Uint8Array, Uint8Array];
+    if (into) {
+      first.set(bytes.subarray(0, half), WINDOW_OFFSET);
+      second.set(bytes.subarray(half));
+    } else {
+      bytes.set(first.subarray(WINDOW_OFFSET));
+      bytes.set(second.subarray(0, half), half);
+    }
+  }
+  #strayHash(pristine: Uint8Array): number {
+    const isClean = this.#pages.every((page, i) => Buffer.compare(page, pristine.subarray(i * PAGE, (i + 1) * PAGE)) === 0);
+    if (isClean) return 0;
+    const words = new Uint32Array(2 * PAGE / 4), bytes = new Uint8Array(words.buffer);
+    this.#pages.slice(0, 2).forEach((page, i) => { bytes.set(page, i * PAGE); });
+    this.#pages.forEach((page, i) => { page.set(pristine.subarray(i * PAGE, (i + 1) * PAGE)); });
+    return hashOf(words);
+  }
+}
+
