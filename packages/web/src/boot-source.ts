@@ -13,11 +13,16 @@ export interface BootRequest {
 /** Fetches or reads the image. Without a kernel the embedded nano boots. */
 export async function loadBoot(request: BootRequest, progress: (message: string) => void): Promise<LinuxBoot> {
   const kernel = await bytesOf('kernel', request.kernelFile, request.kernelUrl, progress);
-  if (kernel === undefined) {
-    throw new VmmError('GUEST_UNAVAILABLE', 'Cannot boot without a kernel', { hint: 'Choose a kernel file, or give ?kernel=URL.' });
-  }
+  if (kernel === undefined) return embeddedNano(request, progress);
   const initrd = await bytesOf('RAM disk', request.initrdFile, request.initrdUrl, progress);
   return { kernel, commandLine: request.append, ...(initrd === undefined ? {} : { initrd }) };
+}
+
+/** Imported when asked for: it is assembled in the page. */
+async function embeddedNano({ append }: BootRequest, progress: (message: string) => void): Promise<LinuxBoot> {
+  progress('assembling nano');
+  const nano = await import('@vmm/nano');
+  return { kernel: nano.nanoKernel(), commandLine: append };
 }
 
 async function bytesOf(what: string, file: File | undefined, url: string | undefined, progress: (message: string) => void): Promise<Uint8Array | undefined> {
