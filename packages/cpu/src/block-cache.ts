@@ -113,7 +113,7 @@ export class BlockCache {
     if (stub !== undefined) { this.#point(host, modeKey, stub); return stub; }
     const block = this.#interpreted(host, modeKey, key);
     if (block === undefined) return 0;
-    if (block.crossing === 0) this.#point(host, modeKey, block.records);
+    this.#point(host, modeKey, block.records);
     return block.records;
   }
 
@@ -185,7 +185,7 @@ export class BlockCache {
   }
 
   #decode(host: number, modeKey: number, key: number): Block | undefined {
-    const worst = (MAX_INSTRUCTIONS + 3) * RECORD.sizeBytes;
+    const worst = (MAX_INSTRUCTIONS + 4) * RECORD.sizeBytes;
     if (this.#free + worst > this.#end) this.flush();
     const limit = (host & -PAGE) + PAGE;
     const single = (modeKey & MODE.SINGLE_STEP) !== 0;
@@ -204,6 +204,7 @@ export class BlockCache {
         this.#straddle.set(this.#u8.subarray(pc, limit));
         this.#straddle.set(this.#u8.subarray(second, second + LONGEST_INSTRUCTION + 1 - rest), rest);
         crossing = second;
+        at = this.#writeGuard(at, second);
         length = decode(this.#straddle, 0, LONGEST_INSTRUCTION + 1, mode, inst);
       }
       let handler: number, ends = true;
@@ -243,6 +244,14 @@ export class BlockCache {
     this.counters.decodedBlocks++;
     this.counters.decodedInstructions += count;
     return block;
+  }
+
+  /** The record that checks where the second page is, before the one that crosses into it. */
+  #writeGuard(at: number, secondPage: number): number {
+    this.#i32.fill(0, at >> 2, at + RECORD.sizeBytes >> 2);
+    this.#data.setUint16(at, this.#o.handlers.crossingCheck, true);
+    this.#data.setInt32(at + RECORD.immediate, secondPage, true);
+    return at + RECORD.sizeBytes;
   }
 
   #writeEnd(at: number, end: number): void {

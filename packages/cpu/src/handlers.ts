@@ -1,7 +1,9 @@
 import { formKey, INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
-import { buildExtension, buildInterpreter, helperTypes, TABLE_SIZE } from './interpreter-module.ts';
-import type { Handler, HelperTypes, InterpreterGeometry } from './interpreter-module.ts';
+import { buildInterpreter, finishExtension, helperTypes, importCore, TABLE_SIZE } from './interpreter-module.ts';
+import type { Handler, InterpreterGeometry } from './interpreter-module.ts';
+import type { InterpreterCore } from './interpreter-machine.ts';
+import { ModuleBuilder } from '@vmm/wasm';
 import { commonForms, isHot } from './common-forms.ts';
 
 export interface HostImports {
@@ -20,12 +22,14 @@ export interface HostImports {
  */
 export class HandlerTable {
   readonly run: () => number;
+  /** Handler number of the record that guards an instruction which crosses pages. */
+  readonly crossingCheck: number;
   readonly #geometry: InterpreterGeometry;
   readonly #imports: WebAssembly.Imports;
   readonly #numbers = new Map<string, number>();
   #next: number;
   readonly #freeSlots: number[] = [];
-  #helperTypes: HelperTypes | undefined;
+  #extensionBase: { module: ModuleBuilder; core: InterpreterCore } | undefined;
   /** Forms that needed an extension module, in the order met. */
   readonly extensions: string[] = [];
 
@@ -35,8 +39,10 @@ export class HandlerTable {
     const env = { memory, table, access: host.access, commit: host.commit, callout: host.callout, lookup: host.lookup, interpreted: host.interpreted, becameHot: host.becameHot };
     const handlers = commonForms().map((form): Handler => ({ form, entry: this.#entry(form) }));
     const hot = handlers.filter((handler) => isHot(handler.form)), others = handlers.filter((handler) => !isHot(handler.form));
-    [...hot, ...others].forEach((handler, i) => { this.#numbers.set(formKey(handler.form), i + 1); });
-    this.#next = handlers.length + 1;
+    hot.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), i + 1); });
+    this.crossingCheck = hot.length + 1;
+    others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 2 + i); });
+    this.#next = handlers.length + 2;
     const instance = new WebAssembly.Instance(new WebAssembly.Module(buildInterpreter(geometry, hot, others)), { env });
     this.#imports = { env: { memory, table }, core: instance.exports };
     this.run = instance.exports['run'] as () => number;
@@ -57,10 +63,18 @@ export class HandlerTable {
   releaseSlot(slot: number): void { this.#freeSlots.push(slot); }
   get hasFreeSlot(): boolean { return this.#freeSlots.length > 0 || this.#next < TABLE_SIZE - 1024; }
 
+  /** A module under construction that imports machine memory, the table and the interpreter's functions. */
+  extensionModule(): { module: ModuleBuilder; core: InterpreterCore } {
+    if (this.#extensionBase === undefined) {
+      const module = new ModuleBuilder();
+      this.#extensionBase = { module, core: importCore(module, this.#geometry, helperTypes()) };
+    }
+    return { module: this.#extensionBase.module.clone(), core: this.#extensionBase.core };
+  }
+
   /** What modules that call the interpreter's functions import. */
   get imports(): WebAssembly.Imports { return this.#imports; }
   get geometry(): InterpreterGeometry { return this.#geometry; }
-  get helperTypes(): HelperTypes { return this.#helperTypes ??= helperTypes(); }
 
   /** The handler for a form, made now if it is new. */
   numberFor(form: Form, entry: InstructionEntry): number {
@@ -68,7 +82,8 @@ export class HandlerTable {
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
     const number = this.takeSlot();
-    new WebAssembly.Instance(new WebAssembly.Module(buildExtension(this.#geometry, number, [{ form, entry }], this.helperTypes)), this.#imports);
+    const { module, core } = this.extensionModule();
+    new WebAssembly.Instance(new WebAssembly.Module(finishExtension(module, core, this.#geometry, number, { form, entry })), this.#imports);
     this.#numbers.set(key, number);
     this.extensions.push(key);
     return number;

@@ -196,6 +196,24 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
   });
 }
 
+/**
+ * First record of a block whose one instruction crosses into another page: that page must still be mapped where the record says
+ * (immediate: host address of the page), else the block is looked up again.
+ */
+function defineCrossingCheck(module: ModuleBuilder, geometry: InterpreterGeometry): FunctionRef {
+  const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb;
+  const at = (field: keyof typeof STATE): number => state + STATE[field];
+  return module.define(['i32'], ['i32'], (fn) => {
+    const mask = fn.let(w.load('i64', 64, w.i32(0), at('linearMask')));
+    const linear = w.and(w.add(w.load('i64', 64, w.i32(0), at('rip')), w.load('i64', 64, w.i32(0), at('segment') + 16)), mask);
+    const next = fn.let(w.and(w.add(w.and(linear, w.i64(-4096)), w.i64(4096)), mask));
+    const entry = fn.let(tlbEntry(next));
+    const tagged = w.eq(w.load('i64', 64, entry, tlb + 16), tlbWanted(state, next, w.i64(0)));
+    const host = w.eq(w.add(w.wrap(next), w.load('i32', 32, entry, tlb + 24)), w.load('i32', 32, fn.param(0), RECORD.immediate));
+    fn.return(w.select(w.and(tagged, host), w.i32(HANDLER_STATUS.next), w.i32(HANDLER_STATUS.interpret)));
+  });
+}
+
 /** Byte offset of the hash slot for a block at a host address in a mode; the TypeScript twin is `blockSlotOf`. */
 function blockSlot(host: Expr, key: Expr): Expr {
   return w.shl(w.and(w.add(w.add(host, w.shrU(host, w.i32(15))), w.shl(key, w.i32(10))), w.i32(VCPU_LAYOUT.blockHashEntries - 1)), w.i32(4));
@@ -228,7 +246,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   for (const name of Object.keys(CORE_TYPES) as (keyof typeof CORE_TYPES)[]) module.export(name, core[name]);
   for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
   const machine = new InterpreterMachine(geometry.privateBase, core);
-  module.elements(hot.length + 1, others.map((handler) => defineHandler(module, machine, handler)));
+  module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), ...others.map((handler) => defineHandler(module, machine, handler))]);
   module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }));
   return module.finish();
 }
@@ -241,11 +259,9 @@ export function importCore(module: ModuleBuilder, geometry: InterpreterGeometry,
   return { ...core, helpers };
 }
 
-/** A module with handlers met later, placed in the table from `first` on. It imports the main module's functions. */
-export function buildExtension(geometry: InterpreterGeometry, first: number, handlers: readonly Handler[], helperTypes: HelperTypes): Uint8Array<ArrayBuffer> {
-  const module = new ModuleBuilder();
-  const machine = new InterpreterMachine(geometry.privateBase, importCore(module, geometry, helperTypes));
-  module.elements(first, handlers.map((handler) => defineHandler(module, machine, handler)));
+/** Completes a module with one handler met later, in table slot `slot`. */
+export function finishExtension(module: ModuleBuilder, core: InterpreterCore, geometry: InterpreterGeometry, slot: number, handler: Handler): Uint8Array<ArrayBuffer> {
+  module.elements(slot, [defineHandler(module, new InterpreterMachine(geometry.privateBase, core), handler)]);
   return module.finish();
 }
 

@@ -1,4 +1,4 @@
-import { decode, Instruction } from '@vmm/decoder';
+import { decode, Instruction, NEED_MORE } from '@vmm/decoder';
 import { entryFor, formOf } from '@vmm/cpu';
 import type { Form, InstructionEntry } from '@vmm/isa';
 
@@ -45,6 +45,7 @@ export interface CodeSource {
 }
 
 const PAGE = 4096;
+const LONGEST = 15;
 
 export class FlowGraph {
   readonly blocks: FlowBlock[] = [];
@@ -62,7 +63,7 @@ export class FlowGraph {
   }
 
   /** Host address of a delta, or 0 if its page is not part of the region and cannot be. */
-  #hostOf(delta: number): number {
+  #hostOf(delta: number, isContinuation = false): number {
     const offset = (this.#source.host & PAGE - 1) + delta;
     const page = Math.floor(offset / PAGE);
     let known = this.pages.find((p) => p.page === page);
@@ -71,7 +72,7 @@ export class FlowGraph {
       const host = this.#source.pageHost(page);
       if (host === 0) return 0;
       known = { page, host };
-      if (!this.#source.hasRun(host + (offset - page * PAGE))) return 0;
+      if (!isContinuation && !this.#source.hasRun(host + (offset - page * PAGE))) return 0;
       this.pages.push(known);
     }
     return known.host + (offset - page * PAGE);
@@ -87,7 +88,9 @@ export class FlowGraph {
     const host = this.#hostOf(delta);
     if (host === 0 || this.#instructions >= this.#limits.maxInstructions) return undefined;
     const inst = new Instruction();
-    if (decode(this.#source.bytes, host, (host & -PAGE) + PAGE, this.#source.mode, inst) <= 0) return undefined;
+    let length = decode(this.#source.bytes, host, (host & -PAGE) + PAGE, this.#source.mode, inst);
+    if (length === NEED_MORE) length = this.#decodeCrossing(delta, host, inst);
+    if (length <= 0) return undefined;
     const entry = entryFor(inst.row);
     if (entry === undefined || inst.row.cpl0) return undefined;
     const form = formOf(inst, entry, this.#source.modeKey);
@@ -95,6 +98,17 @@ export class FlowGraph {
     if (!this.#source.isTranslatable(step)) return undefined;
     this.#instructions++;
     return step;
+  }
+
+  /** An instruction that goes on in the next page. */
+  #decodeCrossing(delta: number, host: number, inst: Instruction): number {
+    const rest = PAGE - (host & PAGE - 1);
+    const second = this.#hostOf(delta + rest, true);
+    if (second === 0) return 0;
+    const bytes = new Uint8Array(LONGEST + 1);
+    bytes.set(this.#source.bytes.subarray(host, host + rest));
+    bytes.set(this.#source.bytes.subarray(second, second + LONGEST + 1 - rest), rest);
+    return decode(bytes, 0, LONGEST + 1, this.#source.mode, inst);
   }
 
   /** Finds leaders first, so that no instruction is in two blocks; then cuts blocks. */

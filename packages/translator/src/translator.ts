@@ -1,7 +1,6 @@
-import { importCore, MODE } from '@vmm/cpu';
+import { MODE } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import { formKey } from '@vmm/isa';
-import { ModuleBuilder } from '@vmm/wasm';
 import type { FunctionRef } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
 import type { Step } from './flow-graph.ts';
@@ -79,10 +78,11 @@ export class RegionTranslator implements Translator {
     const { graph, host, modeKey } = wanted;
     const ranges: { from: number; to: number }[] = [];
     for (const block of graph.blocks) {
-      const offset = (host & PAGE - 1) + block.delta;
-      const page = Math.floor(offset / PAGE);
-      const base = graph.pages.find((p) => p.page === page)?.host ?? 0;
-      ranges.push({ from: base + offset - page * PAGE, to: base + offset - page * PAGE + (block.endDelta - block.delta) });
+      const start = (host & PAGE - 1) + block.delta, end = (host & PAGE - 1) + block.endDelta;
+      for (const { page, host: base } of graph.pages) {
+        const from = Math.max(start, page * PAGE), to = Math.min(end, (page + 1) * PAGE);
+        if (from < to) ranges.push({ from: base + from - page * PAGE, to: base + to - page * PAGE });
+      }
     }
     const unit: CodeUnit = {
       overlaps: (at, size) => ranges.some((range) => at < range.to && at + size > range.from),
@@ -113,8 +113,8 @@ export class RegionTranslator implements Translator {
   #tryForm(step: Step): boolean {
     if (step.form.rep !== 0) return false;
     const { handlers, privateBase } = this.#context;
-    const module = new ModuleBuilder();
-    const machine = new TranslatorMachine(privateBase, importCore(module, handlers.geometry, handlers.helperTypes), step.inst.mode === 64);
+    const { module, core } = handlers.extensionModule();
+    const machine = new TranslatorMachine(privateBase, core, step.inst.mode === 64);
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
@@ -133,8 +133,7 @@ export class RegionTranslator implements Translator {
     const batch = this.#queue.filter((wanted) => !wanted.isStale);
     this.#queue = [];
     if (batch.length === 0 || !handlers.hasFreeSlot || !blocks.hasFreeStub) return;
-    const module = new ModuleBuilder();
-    const core = importCore(module, handlers.geometry, handlers.helperTypes);
+    const { module, core } = handlers.extensionModule();
     const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
     for (const wanted of batch) {
       const machine = new TranslatorMachine(privateBase, core, (wanted.modeKey & MODE.CODE_SIZE) === MODE.CODE64);

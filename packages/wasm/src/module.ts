@@ -36,6 +36,18 @@ export class ModuleBuilder {
   #importedGlobals = 0;
   #ownTable: number | undefined;
 
+  /** A builder with the same types and imports: for many modules that import the same things. Only before anything is defined. */
+  clone(): ModuleBuilder {
+    if (this.#defined.length > 0) throw new Error('clone before defining functions');
+    const copy = new ModuleBuilder();
+    copy.#types.push(...this.#types);
+    copy.#typeBytes.push(...this.#typeBytes);
+    copy.#imports.push(...this.#imports);
+    copy.#importedFunctions = this.#importedFunctions;
+    copy.#importedGlobals = this.#importedGlobals;
+    return copy;
+  }
+
   typeIndex(type: FunctionType): number {
     const key = `${type.params.join()}>${type.results.join()}`;
     const known = this.#types.indexOf(key);
