@@ -37,6 +37,7 @@ function compare(): void {
         const operands = [1, 2].map((n) => Buffer.from(input.xmm(n)).reverse().toString('hex')).join(' ');
         const hex = (bytes: Uint8Array): string => Buffer.from(bytes).reverse().toString('hex');
         if (group.name.startsWith('x87')) console.log(`    st ${[0, 1, 2, 3].map((i) => hex(input.st(i).subarray(0, 10))).join(' ')} control ${input.fpuControl.toString(16)} status ${input.fpuStatus.toString(16)} tags ${input.fpuTags.toString(16)} memory ${hex(input.memory.subarray(0, 10))}`);
+        else if (!/sse|mmx|avx/.test(group.name)) console.log(`    rax ${input.gpr(0).toString(16)} rcx ${input.gpr(1).toString(16)} rdx ${input.gpr(2).toString(16)} rbx ${input.gpr(3).toString(16)} flags ${input.flags.toString(16)} memory ${hex(input.memory.subarray(0, 16))}`);
         else console.log(`    xmm1, xmm2 ${operands} mxcsr ${input.mxcsr.toString(16)} memory ${Buffer.from(input.bytes.subarray(CASE.memory, CASE.memory + 16)).reverse().toString('hex')}`);
         for (const line of what) console.log(`    ${line}`);
       }
