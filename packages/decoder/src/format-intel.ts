@@ -1,15 +1,13 @@
-import { commonMnemonic, immediateValue, relativeTarget } from './format.ts';
+import { commonMnemonic, hex, immediateValue, indexName, needsMovabs, registerOrImmediate, relativeTarget } from './format-parts.ts';
 import type { Instruction } from './instruction.ts';
 import { OpKind } from './operand-codes.ts';
-import { gprName, highByteName, SEGMENT_NAMES } from './register-names.ts';
+import { gprName, SEGMENT_NAMES } from './register-names.ts';
 
 const SIZE_NAMES: Readonly<Record<number, string>> = {
   1: 'byte ptr ', 2: 'word ptr ', 4: 'dword ptr ', 6: 'fword ptr ', 8: 'qword ptr ', 10: 'tbyte ptr ', 16: 'xmmword ptr ', 32: 'ymmword ptr ',
 };
 /** Rows whose memory operand objdump prints without a size. */
 const UNSIZED = /^(lea|fx|xsave|xrstor|[sl]gdt|[sl]idt|fldenv|fnstenv|fnsave|frstor|movdir64b|wru?ss|v?lddqu)/;
-
-const hex = (value: bigint, bits: number): string => `0x${BigInt.asUintN(bits, value).toString(16)}`;
 
 export function intelText(inst: Instruction, address: bigint): string {
   const { row } = inst;
@@ -49,11 +47,6 @@ function stackMnemonic(inst: Instruction, name: string, word: string, dword: str
   return name + dword;
 }
 
-export function needsMovabs(inst: Instruction): boolean {
-  const [first, second] = inst.row.operands;
-  return (second === 'Iv' && inst.opSize === 8) || (inst.addrSize === 8 && (first?.startsWith('O') === true || second?.startsWith('O') === true));
-}
-
 function intelOperand(inst: Instruction, i: number, address: bigint): string {
   const reg = inst.opReg[i] ?? 0;
   const size = inst.opSizeBytes[i] ?? 0;
@@ -67,24 +60,6 @@ function intelOperand(inst: Instruction, i: number, address: bigint): string {
     case OpKind.rel: return hex(relativeTarget(inst, address), 64);
     case OpKind.far: return `${hex(BigInt(inst.imm2), 16)}:${hex(immediateValue(inst), inst.opSize * 8)}`;
     default: return registerOrImmediate(inst, i, reg, size);
-  }
-}
-
-/** Operands that read the same in every syntax but for decoration. */
-export function registerOrImmediate(inst: Instruction, i: number, reg: number, size: number): string {
-  switch (inst.opKind[i]) {
-    case OpKind.gpr: return gprName(reg, size);
-    case OpKind.gpr8h: return highByteName(reg);
-    case OpKind.imm: return inst.row.operands[i] === '1' ? '1' : hex(immediateValue(inst), size * 8);
-    case OpKind.imm2: return hex(BigInt(inst.imm2), 8);
-    case OpKind.seg: return SEGMENT_NAMES[reg] ?? '?';
-    case OpKind.cr: return `cr${reg}`;
-    case OpKind.dr: return `dr${reg}`;
-    case OpKind.xmm: return `xmm${reg}`;
-    case OpKind.ymm: return `ymm${reg}`;
-    case OpKind.mmx: return `mm${reg}`;
-    case OpKind.st: return reg === 0 && !inst.row.operands[i]?.startsWith('STi') ? 'st' : `st(${reg})`;
-    default: return '?';
   }
 }
 
@@ -106,12 +81,6 @@ function memoryOperand(inst: Instruction, size: number): string {
   if (inst.base >= 0) parts.push(gprName(inst.base, inst.addrSize));
   if (inst.index >= 0) parts.push(`${indexName(inst)}${inst.addrSize === 2 ? '' : `*${1 << inst.scale}`}`);
   return `${prefix}${overridden ? segmentOf(inst) : ''}[${parts.join('+')}${displacementText(inst)}]`;
-}
-
-export function indexName(inst: Instruction): string {
-  const { vsib } = inst.row;
-  if (vsib === '') return gprName(inst.index, inst.addrSize);
-  return `${vsib === 'l' && inst.vexL === 1 ? 'ymm' : 'xmm'}${inst.index}`;
 }
 
 function displacementText(inst: Instruction): string {

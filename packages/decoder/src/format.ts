@@ -1,5 +1,6 @@
 import { attText } from './format-att.ts';
 import { intelText } from './format-intel.ts';
+import { relativeTarget } from './format-parts.ts';
 import type { Instruction } from './instruction.ts';
 import { OpKind } from './operand-codes.ts';
 import { SEGMENT_NAMES } from './register-names.ts';
@@ -23,37 +24,6 @@ export function branchTarget(inst: Instruction, address: bigint): bigint | undef
   for (let i = 0; i < inst.opCount; i++) if (inst.opKind[i] === OpKind.rel) return relativeTarget(inst, address);
   return undefined;
 }
-
-export function immediateValue(inst: Instruction): bigint {
-  return (BigInt(inst.immHi) << 32n) | BigInt(inst.immLo >>> 0);
-}
-
-export function relativeTarget(inst: Instruction, address: bigint): bigint {
-  // XBEGIN's displacement may be 16 bits wide, its target is not.
-  const bits = inst.row.mnemonic === 'xbegin' ? Math.max(inst.mode, 32) : inst.opSize * 8;
-  return BigInt.asUintN(bits, address + BigInt(inst.length) + immediateValue(inst));
-}
-
-/** The mnemonics people write; the table's are one a row. */
-export function commonMnemonic(inst: Instruction): string {
-  const { row } = inst;
-  if (row.cond >= 0) return row.mnemonic.slice(0, -conditionLength(row.cond)) + (COMMON_CONDITIONS[row.cond] ?? '');
-  const bySize = BY_OPERAND_SIZE[row.mnemonic];
-  if (bySize !== undefined) return bySize[inst.opSize >> 2] ?? row.mnemonic;
-  return row.mnemonic === 'wait' ? 'fwait' : row.mnemonic;
-}
-
-const CONDITION_LENGTHS = [1, 2, 1, 2, 1, 2, 2, 3, 1, 2, 1, 2, 1, 2, 2, 3];
-const conditionLength = (cond: number): number => CONDITION_LENGTHS[cond] ?? 0;
-const COMMON_CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];
-/** [16, 32, 64]: the default size of a mode has the plain name only where objdump agrees. */
-const BY_OPERAND_SIZE: Readonly<Record<string, readonly string[]>> = {
-  iret: ['iretw', 'iret', 'iretq'], sysret: ['sysret', 'sysret', 'sysretq'], sysexit: ['sysexit', 'sysexit', 'sysexitq'], rdssp: ['rdsspd', 'rdsspd', 'rdsspq'],
-  incssp: ['incsspd', 'incsspd', 'incsspq'], wrss: ['wrssd', 'wrssd', 'wrssq'], wruss: ['wrussd', 'wrussd', 'wrussq'],
-  fxsave: ['fxsave', 'fxsave', 'fxsave64'], fxrstor: ['fxrstor', 'fxrstor', 'fxrstor64'], xsave: ['xsave', 'xsave', 'xsave64'],
-  xrstor: ['xrstor', 'xrstor', 'xrstor64'], xsaveopt: ['xsaveopt', 'xsaveopt', 'xsaveopt64'], xsavec: ['xsavec', 'xsavec', 'xsavec64'],
-  xsaves: ['xsaves', 'xsaves', 'xsaves64'], xrstors: ['xrstors', 'xrstors', 'xrstors64'],
-};
 
 const COMPARING = new Set(['cmps', 'scas']);
 

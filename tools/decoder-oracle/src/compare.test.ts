@@ -39,8 +39,8 @@ describe('the decoder and iced-x86', () => {
 });
 
 describe('the decoder and objdump', () => {
-  it.skipIf(LIBC === undefined || !OBJDUMP)('print the same text for every instruction of the C library', async () => {
-    const report = await compareWithObjdump(['-d', LIBC ?? ''], 64);
+  it.skipIf(LIBC === undefined || !OBJDUMP).each(['intel', 'att'] as const)('print the same text for every instruction of the C library, in %s syntax', async (syntax) => {
+    const report = await compareWithObjdump(['-d', LIBC ?? ''], 64, syntax);
     expect(report.examples).toEqual([]);
     expect(report.compared).toBeGreaterThan(100_000);
   }, 60_000);

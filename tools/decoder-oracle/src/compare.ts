@@ -78,15 +78,15 @@ export function* everyString(count: number): Generator<number> {
 }
 
 /** Compares with what objdump prints: length and text. `args` name the file and how to read it. */
-export async function compareWithObjdump(args: readonly string[], mode: Mode): Promise<Report> {
+export async function compareWithObjdump(args: readonly string[], mode: Mode, syntax: 'intel' | 'att' = 'intel'): Promise<Report> {
   const report = new Report();
   const inst = new Instruction();
   const padded = new Uint8Array(48).fill(0x90);
-  for await (const line of objdumpLines(args)) {
+  for await (const line of objdumpLines(args, syntax)) {
     padded.set(line.bytes);
     padded.fill(0x90, line.bytes.length);
     const length = decode(padded, 0, line.bytes.length + 15, mode, inst);
-    const own = length <= 0 ? '(bad)' : normalizeOwn(formatInstruction(inst, { address: line.address }));
+    const own = length <= 0 ? '(bad)' : normalizeOwn(formatInstruction(inst, { address: line.address, syntax }));
     report.compared++;
     if (length > 0) report.valid++;
     if ((own === line.text && length === line.bytes.length) || (length <= 0 && line.text.includes('(bad)'))) continue;

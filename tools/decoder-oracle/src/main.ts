@@ -46,9 +46,11 @@ async function compareFile(path: string, useIced: boolean, useObjdump: boolean):
     unexplained += report.unexplained;
   }
   if (useObjdump) {
-    const report = await compareWithObjdump(['-d', path], mode);
-    print(`${path} with objdump`, report);
-    unexplained += report.unexplained;
+    for (const syntax of ['intel', 'att'] as const) {
+      const report = await compareWithObjdump(['-d', path], mode, syntax);
+      print(`${path} with objdump, ${syntax === 'intel' ? 'Intel' : 'AT&T'} syntax`, report);
+      unexplained += report.unexplained;
+    }
   }
   return unexplained;
 }

@@ -13,8 +13,8 @@ export interface ObjdumpLine {
 const LINE = /^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*(?:\t(.*))?$/;
 
 /** Runs objdump and yields its instructions. A missing objdump rejects. */
-export async function* objdumpLines(args: readonly string[]): AsyncGenerator<ObjdumpLine> {
-  const child = spawn('objdump', ['-w', '-z', '-M', 'intel', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function* objdumpLines(args: readonly string[], syntax: 'intel' | 'att' = 'intel'): AsyncGenerator<ObjdumpLine> {
+  const child = spawn('objdump', ['-w', '-z', '-M', syntax, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
   failed.catch(() => undefined);
   const lines = createInterface({ input: child.stdout, crlfDelay: Infinity });
