@@ -140,13 +140,24 @@ export function parseRows(text: string): Row[] {
   return rows;
 }
 
+const operandTexts = new Map<string, Operands>();
+const attributeTexts = new Map<string, Attributes>();
+const flagTexts = new Map<string, FlagEffects>();
+
+function once<T>(known: Map<string, T>, key: string, parse: () => T): T {
+  let value = known.get(key);
+  if (value === undefined) known.set(key, value = parse());
+  return value;
+}
+
 function parseLine(line: string, sectionFeature: string, rows: Row[]): void {
-  const [encodingText = '', body = '', flagText = '', attributeText = ''] = line.split(/ :(?= |$)/).map((column) => column.trim());
+  const [encodingText = '', body = '', flagText = '', attributeText = ''] = line.split(' :').map((column) => column.trim());
   const e = parseEncoding(encodingText);
   const [name = '', ...codes] = body.split(' ');
-  const o = parseOperands(codes);
-  const a = parseAttributes(attributeText, sectionFeature);
-  const flags = parseFlags(flagText);
+  // Few distinct texts, many rows: each is parsed once and shared.
+  const o = once(operandTexts, codes.join(' '), () => parseOperands(codes));
+  const a = once(attributeTexts, `${sectionFeature}:${attributeText}`, () => parseAttributes(attributeText, sectionFeature));
+  const flags = once(flagTexts, flagText, () => parseFlags(flagText));
   if (e.conditional) {
     for (let cond = 0; cond < 16; cond++) {
       const reads = parseFlags(`<${CONDITION_READS[cond >> 1] ?? ''}`).read;
@@ -185,11 +196,13 @@ function makeRow(
   const has = (word: string): boolean => a.words.has(word);
   const needsModrm = o.operands.some((code) => MODRM_CODE.test(code) && !FIXED_CODE.test(code));
   const present = needsModrm || e.modrm.reg >= 0 || e.modrm.exact >= 0 || e.modrm.mod !== 'any';
-  const { conditional, ...encoding } = e;
-  void conditional;
+  const { reg, exact, mod, rexB0 } = e.modrm;
   return {
-    index, mnemonic, cond, ...encoding, ...o, flags,
-    modrm: { ...e.modrm, present, ignoresMod: has('modreg'), notCs: has('nocs') },
+    index, mnemonic, cond,
+    encoding: e.encoding, map: e.map, opcode: e.opcode, opcodeRegister: e.opcodeRegister, prefix: e.prefix,
+    modrm: { present, reg, exact, mod, ignoresMod: has('modreg'), rexB0, notCs: has('nocs') },
+    w: e.w, l: e.l, opSizes: e.opSizes, addrSizes: e.addrSizes,
+    operands: o.operands, access: o.access, hidden: o.hidden, flags,
     lockable: has('lock'), repeatable: has('rep'), cpl0: has('cpl0'), protectedOnly: has('protected'),
     modes: has('no64') ? 'no64' : has('only64') ? 'only64' : 'all',
     size64: has('f64') ? 'forced64' : has('d64') ? 'default64' : 'normal',
