@@ -1,4 +1,5 @@
 /** Reset and hand-over states. SDM vol 3A §9.1.1, Table 9-1 */
+import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { DR6, DR7, MEMORY_TYPE, MISC_ENABLE, MSR, MTRR, PAT_RESET } from '@vmm/spec';
 import { ATTRIBUTE, CR0, EFER, EFLAGS, GPR, SEG } from './architecture.ts';
@@ -48,8 +49,25 @@ function setSegmentTo(state: StateView, index: number, segment: BootSegment): vo
   state.set('segmentAttributes', segment.attributes, index);
 }
 
-/** Power-on: real mode at F000:FFF0 with base FFFF0000H. */
+/** Power-on: real mode at F000:FFF0 with base FFFF0000H, everything else too. */
 export function resetCpu(cpu: Cpu): void {
+  const { state } = cpu;
+  initCpu(cpu);
+  for (const field of ['star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'tscOffset', 'sysenterCs', 'sysenterEsp', 'sysenterEip', 'fpuIp', 'fpuDp'] as const) state.setWords(field, 0, 0);
+  state.setWords('cr0', CR0.ET | CR0.CD | CR0.NW, 0);
+  state.setWords('xcr0', 1, 0);
+  state.setWords('pat', PAT_RESET.low, PAT_RESET.high);
+  state.setWords('miscEnable', MISC_ENABLE.FAST_STRINGS, 0);
+  state.set('fpuControl', FPU_CONTROL_RESET);
+  for (const field of ['fpuStatus', 'fpuTop', 'fpuTags', 'fpuCs', 'fpuDs', 'fpuOpcode'] as const) state.set(field, 0);
+  state.set('mxcsr', MXCSR_RESET);
+  state.u8.fill(0, state.base + STATE.fpr, state.base + STATE.fpr + 8 * 16);
+  state.u8.fill(0, state.base + STATE.vector, state.base + STATE.vector + 16 * 32);
+  cpu.msrs.reset();
+}
+
+/** INIT: as power-on, but the floating-point and vector state, most MSRs and the caching bits of CR0 stay. */
+export function initCpu(cpu: Cpu): void {
   const { state, model } = cpu;
   for (let index = 0; index < 16; index++) state.setWords('gpr', 0, 0, index);
   state.setWords('zero', 0, 0);
@@ -60,27 +78,25 @@ export function resetCpu(cpu: Cpu): void {
   setSegmentTo(state, SEG.CS, { selector: 0xf000, base: 0xffff_0000, limit: 0xffff, attributes: 0x9b });
   setSegmentTo(state, SEG.LDTR, { selector: 0, base: 0, limit: 0xffff, attributes: 0x82 });
   setSegmentTo(state, SEG.TR, { selector: 0, base: 0, limit: 0xffff, attributes: 0x8b });
-  for (const field of ['cr2', 'cr3', 'cr4', 'cr8', 'efer', 'gdtrBase', 'idtrBase', 'star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'sysenterCs', 'sysenterEsp',
-    'sysenterEip', 'fpuIp', 'fpuDp'] as const) state.setWords(field, 0, 0);
+  for (const field of ['cr2', 'cr3', 'cr4', 'cr8', 'efer', 'gdtrBase', 'idtrBase'] as const) state.setWords(field, 0, 0);
   for (let index = 0; index < 6; index++) state.setWords('dr', 0, 0, index);
   state.setWords('dr', DR6.RESET, 0, 6);
   state.setWords('dr', DR7.RESET, 0, 7);
-  state.setWords('cr0', CR0.ET | CR0.CD | CR0.NW, 0);
-  state.setWords('xcr0', 1, 0);
+  state.setWords('cr0', state.lo('cr0') & (CR0.CD | CR0.NW) | CR0.ET, 0);
   state.set('gdtrLimit', 0xffff);
   state.set('idtrLimit', 0xffff);
-  state.setWords('pat', PAT_RESET.low, PAT_RESET.high);
-  state.setWords('miscEnable', MISC_ENABLE.FAST_STRINGS, 0);
-  state.set('fpuControl', FPU_CONTROL_RESET);
-  for (const field of ['fpuStatus', 'fpuTop', 'fpuTags', 'fpuCs', 'fpuDs', 'fpuOpcode'] as const) state.set(field, 0);
-  state.set('mxcsr', MXCSR_RESET);
   for (const field of ['cpl', 'inhibit', 'halted', 'exitReason', 'faultError'] as const) state.set(field, 0);
   state.set('faultVector', -1);
-  cpu.msrs.reset();
-  cpu.isNmiBlocked = false;
-  cpu.isNmiPending = false;
-  cpu.debugHits = 0;
-  cpu.wasTrapping = false;
+  cpu.forgetEvents();
+  refreshAll(cpu);
+}
+
+/** Start-up IPI: the CPU that INIT has stopped begins at `vector` << 12 in real mode. */
+export function startCpu(cpu: Cpu, vector: number): void {
+  cpu.state.set('selector', vector << 8, SEG.CS);
+  cpu.state.setWords('segmentBase', vector << 12, 0, SEG.CS);
+  cpu.state.setWords('rip', 0, 0);
+  cpu.state.set('halted', 0);
   refreshAll(cpu);
 }
 

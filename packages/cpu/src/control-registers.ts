@@ -2,6 +2,7 @@
 import { DR6, DR7 } from '@vmm/spec';
 import { STATE } from '@vmm/state';
 import { ATTRIBUTE, CR0, CR4, EFER, EFLAGS, SEG, VECTOR } from './architecture.ts';
+import { armBreakpoints } from './breakpoints.ts';
 import type { Cpu } from './cpu.ts';
 import { isCode64, recomputeMode, refreshSegments, refreshSingleStep } from './mode.ts';
 import { DONE, FAULT } from './status.ts';
@@ -11,6 +12,9 @@ const CR0_WRITABLE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.A
 /** Changes of these alter translations or permissions. SDM vol 3A §4.10.4.1 */
 const CR0_PAGING = CR0.PE | CR0.PG | CR0.WP;
 const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PKE;
+/** With PAE paging, changes of these load the PDPTEs. SDM vol 3A §4.4.1 */
+const PDPTE_CR0 = CR0.CD | CR0.NW | CR0.PG;
+const PDPTE_CR4 = CR4.PAE | CR4.PGE | CR4.PSE | CR4.SMEP;
 const MSW = CR0.PE | CR0.MP | CR0.EM | CR0.TS;
 
 export function readControlRegister(cpu: Cpu): Status {
@@ -55,11 +59,18 @@ export function writeCr0(cpu: Cpu, value: number): boolean {
   const changed = before ^ next;
   if (next & CR0.PG && !(next & CR0.PE) || next & CR0.NW && !(next & CR0.CD)) return false;
   if (changed & CR0.PG && !switchPaging(cpu, (next & CR0.PG) !== 0)) return false;
+  if (changed & PDPTE_CR0 && next & CR0.PG && !loadsPdptes(cpu, state.word(STATE.cr4))) return false;
   state.setPair(STATE.cr0, next, 0);
   if (changed & CR0.PE && !(next & CR0.PE)) state.setWord(STATE.cpl, 0);
   if (changed & CR0_PAGING) cpu.mmu.controlChanged();
   recomputeMode(cpu);
   return true;
+}
+
+/** PAE paging holds four PDPTEs in the CPU, loaded and checked by certain writes. SDM vol 3A §4.4.1 */
+function loadsPdptes(cpu: Cpu, cr4: number): boolean {
+  const { state } = cpu;
+  return (cr4 & CR4.PAE) === 0 || (state.word(STATE.efer) & (EFER.LMA | EFER.LME)) !== 0 || cpu.mmu.pdptesValid(state.word(STATE.cr3));
 }
 
 /** Entering and leaving long mode happens when paging is switched. SDM vol 3A §9.8.5 */
@@ -82,8 +93,9 @@ export function writeCr3(cpu: Cpu, lo: number, hi: number): boolean {
   const hasPcid = (state.word(STATE.cr4) & CR4.PCIDE) !== 0;
   const noFlush = hasPcid && hi < 0;
   const high = hasPcid ? hi & 0x7fff_ffff : hi;
-  if ((state.word(STATE.efer) & EFER.LMA) !== 0 && high >>> cpu.model.physicalBits - 32 !== 0) return false;
-  if ((state.word(STATE.efer) & EFER.LMA) === 0 && state.word(STATE.cr0) & CR0.PG && state.word(STATE.cr4) & CR4.PAE && !cpu.mmu.pdptesValid(lo)) return false;
+  const isLong = (state.word(STATE.efer) & EFER.LMA) !== 0;
+  if (isLong && high >>> cpu.model.physicalBits - 32 !== 0) return false;
+  if (state.word(STATE.cr0) & CR0.PG && !isLong && state.word(STATE.cr4) & CR4.PAE && !cpu.mmu.pdptesValid(lo)) return false;
   state.setPair(STATE.cr3, lo, high);
   cpu.mmu.cr3Written(noFlush);
   return true;
@@ -95,6 +107,7 @@ export function writeCr4(cpu: Cpu, value: number): boolean {
   const isLong = (state.word(STATE.efer) & EFER.LMA) !== 0;
   if (value & ~cpu.cpuid.cr4Mask) return false;
   if (isLong && (changed & CR4.LA57 || !(value & CR4.PAE))) return false;
+  if (changed & PDPTE_CR4 && state.word(STATE.cr0) & CR0.PG && !loadsPdptes(cpu, value)) return false;
   if (changed & value & CR4.PCIDE && (!isLong || state.word(STATE.cr3) & 0xfff)) return false;
   state.setPair(STATE.cr4, value, 0);
   cpu.linearWidthChanged();
@@ -160,6 +173,7 @@ export function writeDebugRegister(cpu: Cpu): Status {
     if (index === 6) state.setPair(STATE.dr + 8 * 6, lo & 0xe00f | DR6.RESET, 0);
     else state.setPair(STATE.dr + 8 * 7, lo & ~0xd800 | DR7.RESET, 0);
   }
+  if (index !== 6) armBreakpoints(cpu);
   refreshSingleStep(state);
   return index === 7 ? cpu.advance() : DONE;
 }
@@ -224,6 +238,7 @@ export function writeXcr(cpu: Cpu): Status {
 /** After boot state or a snapshot: everything derived from control registers. */
 export function refreshAll(cpu: Cpu): void {
   cpu.linearWidthChanged();
+  armBreakpoints(cpu);
   cpu.mmu.controlChanged();
   recomputeMode(cpu);
   refreshSegments(cpu.state);

@@ -2,7 +2,8 @@
 import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { CR4, EFER, EFLAGS, GPR, VECTOR } from './architecture.ts';
-import { resetCpu } from './boot-state.ts';
+import { initCpu, resetCpu, startCpu } from './boot-state.ts';
+import { noteDataAccess } from './breakpoints.ts';
 import { CpuidTable } from './cpuid.ts';
 import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
 import type { FeatureName } from './cpuid-features.ts';
@@ -77,6 +78,8 @@ export class Cpu {
   isNmiPending = false;
   /** DR6 bits of debug conditions met by the instruction under way. */
   debugHits = 0;
+  /** Data breakpoints are armed: generated code's accesses must be reported to `noteAccess`. */
+  watchesData = false;
   /** A single-step trap is due after the instruction under way: TF was set when it began. */
   wasTrapping = false;
   /** The instruction under way loaded RF itself (IRET): it holds for the next one. */
@@ -108,8 +111,22 @@ export class Cpu {
     this.stack = new StackCursor(this);
   }
 
-  /** Power-on or INIT state. SDM vol 3A §9.1.1 */
+  /** Power-on. SDM vol 3A §9.1.1 */
   reset(): void { resetCpu(this); }
+  /** INIT. The bootstrap processor then runs from the reset vector; the others are to be kept waiting for `startUp`. */
+  init(): void { initCpu(this); }
+  startUp(vector: number): void { startCpu(this, vector); }
+
+  /** Nothing pending, blocked or under way. */
+  forgetEvents(): void {
+    this.isNmiBlocked = false;
+    this.isNmiPending = false;
+    this.debugHits = 0;
+    this.wasTrapping = false;
+    this.didSetResumeFlag = false;
+    this.didSetShadow = false;
+    this.watchesData = false;
+  }
 
   // Arguments and results of callouts.
 
@@ -209,6 +226,8 @@ export class Cpu {
   deliverInterrupt(vector: number): Delivery { return deliverInterrupt(this, vector); }
   /** Delivers an NMI unless one is being handled; then it stays pending. */
   deliverNmi(): Delivery { return deliverNmi(this); }
+  /** An access of generated code while `watchesData`: a hit traps when the instruction is over. `kind` as in the MMU. */
+  noteAccess(lo: number, hi: number, size: number, kind: number): void { noteDataAccess(this, lo, hi, size, kind); }
   /** Before a block with MODE.SINGLE_STEP: false if an instruction breakpoint was recorded as a fault instead. */
   beginStep(): boolean { return beginStep(this); }
   /** After such a block ended without a fault: delivers the debug trap that is due. */

@@ -19,6 +19,7 @@ export function deliverException(cpu: Cpu): Delivery {
   for (;;) {
     const vector = state.word(STATE.faultVector), error = state.word(STATE.faultError);
     state.setWord(STATE.faultVector, -1);
+    cpu.debugHits = 0;
     if (vector === VECTOR.PF) state.setPair(STATE.cr2, state.word(STATE.faultAddress), state.word(STATE.faultAddress + 4));
     const hasError = (VECTORS_WITH_ERROR_CODE >> vector & 1) !== 0 && isProtected(state);
     cpu.setReturn(state.word(STATE.rip), state.word(STATE.rip + 4));

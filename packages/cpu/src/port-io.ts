@@ -1,10 +1,10 @@
 /** @hot IN and OUT with their permission checks. SDM vol 1 §19.5 */
 import { TSS32 } from '@vmm/spec';
 import { STATE } from '@vmm/state';
-import { CR4, DR7_ENABLES, SEG, VECTOR } from './architecture.ts';
+import { DR7_ENABLES, SEG, VECTOR } from './architecture.ts';
+import { notePortAccess } from './breakpoints.ts';
 import type { Cpu } from './cpu.ts';
 import { isProtected } from './mode.ts';
-import { BREAKPOINT, breakpointKind, breakpointLength, isBreakpointEnabled } from './single-step.ts';
 import { DONE, FAULT } from './status.ts';
 import type { Status } from './status.ts';
 
@@ -30,21 +30,10 @@ function readTss16(cpu: Cpu, lo: number, hi: number, offset: number): number {
   return cpu.mmu.readSystem16(sum | 0, sum > 0xffff_ffff && hi !== 0 ? hi + 1 | 0 : hi);
 }
 
-/** I/O breakpoints are traps: they are remembered until the instruction is over. */
-function noteBreakpoints(cpu: Cpu, port: number, size: number): void {
-  const state = cpu.state, dr7 = state.word(STATE.dr + 8 * 7);
-  if (!(dr7 & DR7_ENABLES) || !(state.word(STATE.cr4) & CR4.DE)) return;
-  for (let index = 0; index < 4; index++) {
-    if (!isBreakpointEnabled(dr7, index) || breakpointKind(dr7, index) !== BREAKPOINT.IO) continue;
-    const start = state.word(STATE.dr + 8 * index) & 0xffff, length = breakpointLength(dr7, index);
-    if (port < start + length && start < port + size) cpu.debugHits |= 1 << index;
-  }
-}
-
 export function portIn(cpu: Cpu, size: number): Status {
   const port = cpu.argLo(0) & 0xffff;
   if (!checkPorts(cpu, port, size)) return FAULT;
-  noteBreakpoints(cpu, port, size);
+  if (cpu.state.word(STATE.dr + 8 * 7) & DR7_ENABLES) notePortAccess(cpu, port, size);
   cpu.setResult(cpu.ports.read(port, size));
   return DONE;
 }
@@ -52,7 +41,7 @@ export function portIn(cpu: Cpu, size: number): Status {
 export function portOut(cpu: Cpu, size: number): Status {
   const port = cpu.argLo(0) & 0xffff;
   if (!checkPorts(cpu, port, size)) return FAULT;
-  noteBreakpoints(cpu, port, size);
+  if (cpu.state.word(STATE.dr + 8 * 7) & DR7_ENABLES) notePortAccess(cpu, port, size);
   const value = cpu.argLo(1);
   cpu.ports.write(port, size, size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff);
   return DONE;

@@ -2,19 +2,12 @@
 import { DR6 } from '@vmm/spec';
 import { STATE } from '@vmm/state';
 import { DR7_ENABLES, EFLAGS, SEG, VECTOR } from './architecture.ts';
+import { concealWatchedPages, instructionHits } from './breakpoints.ts';
 import type { Cpu } from './cpu.ts';
 import { deliverDebugTrap } from './exceptions.ts';
 import { refreshSingleStep } from './mode.ts';
 import { SHADOW } from './segments.ts';
 import type { Delivery } from './status.ts';
-
-/** Kinds of a breakpoint in DR7 (R/W field). */
-export const BREAKPOINT = { EXECUTE: 0, WRITE: 1, IO: 2, READ_WRITE: 3 } as const;
-
-export function breakpointKind(dr7: number, index: number): number { return dr7 >> 16 + 4 * index & 3; }
-/** LEN encodes 1, 2, 8 and 4 bytes. */
-export function breakpointLength(dr7: number, index: number): number { return 0x4821 >> 4 * (dr7 >> 18 + 4 * index & 3) & 15; }
-export function isBreakpointEnabled(dr7: number, index: number): boolean { return (dr7 >> 2 * index & 3) !== 0; }
 
 /** Safe to call again if the block did not run after all. False: an instruction breakpoint was met and recorded as #DB fault; the instruction must not run. */
 export function beginStep(cpu: Cpu): boolean {
@@ -25,26 +18,15 @@ export function beginStep(cpu: Cpu): boolean {
   cpu.didSetShadow = false;
   const shadow = state.word(STATE.inhibit);
   if ((state.word(STATE.dr + 8 * 7) & DR7_ENABLES) !== 0 && !(flags & EFLAGS.RF) && shadow !== SHADOW.MOV_SS) {
-    const hits = instructionBreakpoints(cpu);
+    const hits = instructionHits(cpu, state.word(STATE.segment + 16 * SEG.CS) + state.word(STATE.rip) | 0, state.word(STATE.rip + 4));
     if (hits !== 0) {
       cpu.recordDebug(hits);
       cpu.raise(VECTOR.DB);
       return false;
     }
   }
+  if (cpu.watchesData) concealWatchedPages(cpu);
   return true;
-}
-
-function instructionBreakpoints(cpu: Cpu): number {
-  const state = cpu.state;
-  const dr7 = state.word(STATE.dr + 8 * 7);
-  const lo = state.word(STATE.segment + 8 * (2 * SEG.CS)) + state.word(STATE.rip) | 0, hi = state.word(STATE.rip + 4);
-  let hits = 0;
-  for (let index = 0; index < 4; index++) {
-    if (!isBreakpointEnabled(dr7, index) || breakpointKind(dr7, index) !== BREAKPOINT.EXECUTE) continue;
-    if (state.word(STATE.dr + 8 * index) === lo && state.word(STATE.dr + 8 * index + 4) === hi) hits |= 1 << index;
-  }
-  return hits;
 }
 
 /** Call when the instruction has completed: RF and the interrupt shadow have served their one instruction. */

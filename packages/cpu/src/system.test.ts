@@ -1,4 +1,6 @@
 import { MSR } from '@vmm/spec';
+import { MachineMemory } from '@vmm/memory';
+import { EptMmu } from '@vmm/mmu-ept';
 import { describe, expect, it } from 'vitest';
 import { ATTRIBUTE, CR0, CR4, EFER, EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
 import { AT, SELECTOR, TestMachine } from './cpu.testing.ts';
@@ -7,6 +9,7 @@ import { MODE } from './mode.ts';
 import { CPU_MODELS } from './models.ts';
 import type { CpuModelName } from './models.ts';
 import type { ApicPort } from './ports.ts';
+import { Vcpu } from './vcpu.ts';
 
 const GP0 = { vector: VECTOR.GP, error: 0 };
 
@@ -93,7 +96,10 @@ describe('control registers', () => {
     m.write64(0x2_0000, 0x1n);
     m.write64(0x2_0020, 0x1e7n);
     expect(m.call('mov_to_cr', [3, 0x2_0020])).toBe(1);
-    expect(m.state.lo('cr3')).toBe(0x2_0020);
+    expect([m.call('mov_to_cr', [0, 0x8000_0001]), m.fault]).toEqual([2, GP0]);
+    expect(m.call('mov_to_cr', [3, 0x2_0000])).toBe(1);
+    expect(m.call('mov_to_cr', [0, 0x8000_0001])).toBe(1);
+    expect([m.call('mov_to_cr', [3, 0x2_0020]), m.fault, m.state.lo('cr3')]).toEqual([2, GP0, 0x2_0000]);
   });
 });
 
@@ -149,6 +155,49 @@ describe('debug registers', () => {
     m.state.setWords('rip', 0x5002, 0);
     m.cpu.endStep();
     expect([m.rip, m.state.lo('dr', 6) & 15, m.read32(m.rsp)]).toEqual([0xdb, 2, 0x5002]);
+  });
+});
+
+describe('data breakpoints', () => {
+  /** Real-mode code at 0x7c00 on a whole CPU, with DR0 watching two bytes at 0x600; the #DB handler at 0x500 halts. */
+  function runWatched(code: readonly number[], dr7: number): { ip: number; hits: number } {
+    const memory = new MachineMemory({ ramBytes: 1 << 20 });
+    const vcpu = new Vcpu({
+      memory, model: CPU_MODELS.default32, createMmu: (context) => new EptMmu(context), clock: { readTsc: () => 0n, tscHz: 1e9 },
+      ports: { read: () => 0xff, write: () => undefined }, interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
+    });
+    memory.u8.set(code, memory.ramBase + 0x7c00);
+    memory.data.setUint16(memory.ramBase + 4, 0x500, true);
+    memory.u8[memory.ramBase + 0x500] = 0xf4;
+    const real = { selector: 0, base: 0, limit: 0xffff, attributes: 0x93 };
+    vcpu.boot({
+      mode: 'real', rip: 0x7c00, rsp: 0x7c00, rflags: 2, registers: { rax: 0x600, rbx: dr7 }, cr0: 0, cr3: 0, cr4: 0, efer: 0, gdtr: { base: 0, limit: 0 },
+      idtr: { base: 0, limit: 0x3ff }, segments: { cs: real, ds: real, es: real, ss: real },
+    });
+    expect(vcpu.run(1000)).toBe('halt');
+    return { ip: memory.data.getUint16(memory.ramBase + vcpu.state.lo('gpr', GPR.RSP), true), hits: vcpu.state.lo('dr', 6) & 15 };
+  }
+  // mov dr0, eax · mov dr7, ebx · mov al, [600h] · inc ax · mov [602h], al · mov [601h], al · nop · int 1
+  const CODE = [0x0f, 0x23, 0xc0, 0x0f, 0x23, 0xfb, 0xa0, 0x00, 0x06, 0x40, 0xa2, 0x02, 0x06, 0xa2, 0x01, 0x06, 0x90, 0xcd, 0x01];
+
+  it.each([
+    ['a write, after it', 0x5_0001, 0x7c10, 1],
+    ['a read, after it', 0x7_0001, 0x7c09, 1],
+    ['neither when disabled', 0x7_0000, 0x7c13, 0],
+  ])('trap on %s', (_, dr7, ip, hits) => {
+    expect(runWatched(CODE, dr7)).toEqual({ ip, hits });
+  });
+});
+
+describe('INIT', () => {
+  it('keeps floating-point state and MSRs, and a start-up IPI begins at its page', () => {
+    const m = new TestMachine().long(0);
+    m.state.set('mxcsr', 0x1fa0);
+    m.state.setBig('lstar', 0x1234n);
+    m.cpu.init();
+    expect([m.cs, m.rip, m.state.lo('cr0'), m.state.lo('efer'), m.state.get('mxcsr'), m.state.big('lstar')]).toEqual([0xf000, 0xfff0, CR0.ET, 0, 0x1fa0, 0x1234n]);
+    m.cpu.startUp(0x9a);
+    expect([m.cs, m.rip, m.state.number('segmentBase', SEG.CS), m.state.number('segment', 2 * SEG.CS)]).toEqual([0x9a00, 0, 0x9_a000, 0x9_a000]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Hardware task switch with 16- and 32-bit TSS. SDM vol 3A §8.3 */
 import { DR6, TSS16, TSS32 } from '@vmm/spec';
 import { ATTRIBUTE, CR0, EFLAGS, GPR, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
+import { armBreakpoints } from './breakpoints.ts';
 import type { Cpu } from './cpu.ts';
 import { deliverDebugTrap, deliverException } from './exceptions.ts';
 import { readFlags, writeFlags } from './flags.ts';
@@ -58,6 +59,7 @@ export function switchTask(cpu: Cpu, selector: number, kind: number, external: n
   cpu.isTaskCommitted = true;
   state.setWords('cr0', state.lo('cr0') | CR0.TS, 0);
   state.setWords('dr', state.lo('dr', 7) & ~LOCAL_BREAKPOINTS, 0, 7);
+  armBreakpoints(cpu);
   cpu.wasTrapping = false;
   return loadTask(cpu, image, format, isNested, external);
 }

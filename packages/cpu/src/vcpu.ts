@@ -148,6 +148,7 @@ export class Vcpu {
   /** 0: a fault is recorded, or nothing is and the instruction must be retried because translated code died (it may be what is running). */
   #access(lo: number, hi: number, size: number, kind: AccessKind): number {
     if (this.#words[this.#faultWord] !== -1) return 0;
+    if (this.cpu.watchesData) this.cpu.noteAccess(lo, hi, size, kind);
     if (this.#translator === undefined || (kind & 1) === 0) return this.mmu.access(lo, hi, size, kind);
     const before = this.#translator.deaths;
     const host = this.mmu.access(lo, hi, size, kind);
@@ -226,7 +227,7 @@ export class Vcpu {
   }
 
   #deliverInterrupts(): boolean {
-    if (this.#interrupts.takeNmi()) {
+    if (this.#interrupts.takeNmi() || this.cpu.isNmiPending && !this.cpu.isNmiBlocked) {
       this.#wake();
       if (deliverNmi(this.cpu) === 'shutdown') return false;
     }
