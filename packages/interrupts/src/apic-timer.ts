@@ -56,11 +56,12 @@ export class ApicTimer {
     this.#arm();
   }
 
-  /** One-shot and periodic share the running count; the current one goes on. */
+  /** One-shot and periodic share the running count: the current one goes on. */
   setPeriodic(isPeriodic: boolean): void {
     if (isPeriodic === this.#isPeriodic) return;
+    const counted = this.#initialCount - this.currentCount();
     this.#isPeriodic = isPeriodic;
-    this.#arm();
+    this.#countedSoFar(counted);
   }
 
   /** Changing the divider while counting keeps the current count. */
@@ -68,9 +69,7 @@ export class ApicTimer {
     if (divide === this.#divide) return;
     const counted = this.#initialCount - this.currentCount();
     this.#divide = divide;
-    if (!this.#isCounting) return;
-    this.#startNs = this.#options.clock.now() - counted * this.#tickNs();
-    this.#arm();
+    this.#countedSoFar(counted);
   }
 
   currentCount(): number {
@@ -106,6 +105,13 @@ export class ApicTimer {
     this.#startNs = state.startNs;
     this.#isCounting = state.isCounting;
     this.#tscDeadline = state.tscDeadline;
+    this.#arm();
+  }
+
+  /** Goes on as if the running count had begun `counted` ticks ago. */
+  #countedSoFar(counted: number): void {
+    if (!this.#isCounting) return;
+    this.#startNs = this.#options.clock.now() - counted * this.#tickNs();
     this.#arm();
   }
 

@@ -220,6 +220,35 @@ describe('LocalApic timer', () => {
     expect(read(TMCCT)).toBe(5000);
   });
 
+  it('goes on counting when the mode changes between one-shot and periodic', () => {
+    const { clock, write, read } = enabled();
+    const count = 1_000_000;
+    write(LVTT, MASKED);
+    write(TMICT, count);
+    clock.advance(0.9 * count);
+    write(LVTT, MASKED | 0x20000);
+    expect([read(TMICT), read(TMCCT)]).toEqual([count, 0.1 * count]);
+    clock.advance(3.5 * count);
+    expect(read(TMCCT)).toBe(0.6 * count);
+    write(LVTT, MASKED);
+    expect(read(TMCCT)).toBe(0.6 * count);
+    clock.advance(0.6 * count);
+    expect(read(TMCCT)).toBe(0);
+    write(LVTT, MASKED | 0x20000);
+    clock.advance(0.5 * count);
+    expect(read(TMCCT)).toBe(0); // a count that has ended stays so
+    write(TMICT, count);
+    clock.advance(1.25 * count);
+    expect(read(TMCCT)).toBe(0.75 * count);
+  });
+
+  it('ignores the initial count in TSC-deadline mode and reads zero there', () => {
+    const { clock, write, read } = enabled({ tscToNs: (tsc) => tsc });
+    write(LVTT, 0x40031);
+    write(TMICT, 1000);
+    expect([read(TMICT), read(TMCCT), clock.nextDeadline()]).toEqual([0, 0, Infinity]);
+  });
+
   it('does not let a period of a nanosecond flood the host', () => {
     const { clock, write, take } = enabled();
     write(LVTT, 0x20031);
