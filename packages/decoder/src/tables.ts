@@ -119,10 +119,10 @@ function cellOf(row: Row, is64: number): number {
 const grown = new Map<string, number>();
 
 function plant(candidates: readonly Candidate[]): number {
-  let key = '';
-  for (const c of candidates) key += `${c.row},`;
+  const [first] = candidates;
+  if (first !== undefined && candidates.length === 1 && first.specificity === 0) return first.row;
   // In 32-bit code VEX.W rows may accept more: part of the key.
-  for (const c of candidates) if (c.widened) key += 'w';
+  const key = candidates.map((c) => (c.widened ? -c.row : c.row)).join();
   let reference = grown.get(key);
   if (reference === undefined) grown.set(key, reference = grow(candidates, 0));
   return reference;

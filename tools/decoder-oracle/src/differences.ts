@@ -121,7 +121,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   },
   {
     id: 'amd-16-bit-branch', reason: 'near branches with 66 in 64-bit code: objdump follows AMD (16-bit displacement), we follow Intel (66 ignored)',
-    matches: (d) => d.mode === 64 && d.bytes.includes(0x66) && /^(j\w+|callw?|retw?|loop\w*|xbegin)\b/.test(rest(d.other)) && /^(j\w+|call|ret|loop\w*|xbegin)\b/.test(rest(d.own)),
+    matches: (d) => d.mode === 64 && d.bytes.includes(0x66) && /^(j\w+|callw?|retw?|loop\w*|xbeginw?)\b/.test(rest(d.other)) && /^(j\w+|call|ret|loop\w*|xbegin)\b/.test(rest(d.own)),
   },
   {
     id: 'riz', reason: 'objdump invents the register riz (eiz) for a SIB byte without index and with a scale',
@@ -144,6 +144,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   { id: 'far-pointer-64', reason: 'LSS, LFS, LGS and far branches with REX.W take 10 bytes on Intel; objdump prints the 6 of AMD', matches: (d) => d.own.includes('tbyte') && rest(d.own).replace(/(far )?tbyte/, 'fword') === rest(withoutRiz(d.other)).replace('dword', 'fword') },
   { id: 'bad-segment', reason: 'segment registers 6 and 7 do not exist and CS cannot be loaded: #UD', matches: (d) => d.own === '(bad)' && /^mov (\?|cs|.*,\?)/.test(rest(d.other)) },
   { id: 'prefix-before-vex', reason: '66, F2, F3, LOCK and REX before VEX are #UD', matches: (d) => d.own === '(bad)' && /^(repz|repnz|data16|lock|rex)/.test(d.other) && rest(d.other).startsWith('v') },
+  { id: 'fsbase-66', reason: 'WRFSBASE and its like are 32 or 64 bits wide; objdump lets 66 make them 16', matches: (d) => /^(rd|wr)[fg]sbase/.test(rest(d.own)) && firstWord(d.own) === firstWord(d.other) },
   { id: 'vmgexit', reason: 'VMMCALL with a REP prefix', matches: (d) => rest(d.other) === 'vmgexit' },
   { id: 'movsxd-16', reason: 'MOVSXD r16 reads 16 bits (SDM); objdump prints 32', matches: (d) => /^movsxd \w+,word/.test(rest(d.own)) || (/^movsxd/.test(rest(d.own)) && d.bytes.includes(0x66)) },
   { id: 'register-width-name', reason: 'REX.W widens the register of PINSRB and its like in our text, not in objdump\'s', matches: (d) => /^v?p(insr|extr)|^v?(extractps|p?movmsk)|^(lar|lsl|ptwrite)/.test(rest(d.own)) && /^v?p(insr|extr)|^v?(extractps|p?movmsk)|^(lar|lsl|ptwrite)/.test(rest(d.other)) },
