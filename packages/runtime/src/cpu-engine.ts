@@ -1,6 +1,9 @@
 import { CPU_MODELS, PENDING, readFlags, Vcpu } from '@vmm/cpu';
-import type { CpuModel, CpuModelName } from '@vmm/cpu';
+import type { CpuModel, CpuModelName, TranslationContext, VcpuOptions } from '@vmm/cpu';
+import { decode, formatInstruction, Instruction } from '@vmm/decoder';
+import { FPU_CALLOUTS } from '@vmm/fpu';
 import { EptMmu } from '@vmm/mmu-ept';
+import { RegionTranslator } from '@vmm/translator';
 import { bootMachine } from './boot-image.ts';
 import { TSC_HZ } from './machine-clock.ts';
 import type { Engine, EngineFactory, EngineParts } from './engine.ts';
@@ -25,6 +28,8 @@ class CpuEngine implements Engine {
       memory, model: this.#model, ports: board.ports as Vcpu['cpu']['ports'], interrupts: board.cpu, apic: board.cpu,
       clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())) },
       createMmu: (context) => new EptMmu(context),
+      callouts: FPU_CALLOUTS as NonNullable<VcpuOptions['callouts']>,
+      ...(config.engine === 'interpreter' ? {} : { createTranslator: (context: TranslationContext) => new RegionTranslator(context) }),
     });
   }
 
@@ -61,7 +66,20 @@ class CpuEngine implements Engine {
     const registers: Record<string, string> = { rip: hex(dump.rip), rflags: hex(dump.rflags), cpl: String(dump.cpl) };
     for (const [name, value] of [...Object.entries(dump.general), ...Object.entries(dump.control)]) registers[name] = hex(value);
     for (const [name, { selector, base, limit }] of Object.entries(dump.segments)) registers[name] = `${hex(selector)} ${hex(base)}+${hex(limit)}`;
-    return { registers, mode: modeOf(dump), recent: this.#vcpu.recent() };
+    return { registers, mode: modeOf(dump), recent: [...this.#vcpu.recent(), ...this.#atRip(dump)] };
+  }
+
+  /** The instruction at rip, unless it cannot be fetched. */
+  #atRip(dump: ReturnType<Vcpu['registers']>): string[] {
+    const { memory } = this.#parts;
+    const linear = BigInt.asUintN(64, dump.rip + (dump.segments['cs']?.base ?? 0n));
+    const gpa = this.#vcpu.mmu.probe(Number(linear & 0xffff_ffffn) | 0, Number(linear >> 32n) | 0, EXECUTE);
+    const available = gpa < 0 ? 0 : Math.min(LONGEST_INSTRUCTION, memory.ramBytes - gpa);
+    if (available <= 0) return [];
+    const bytes = memory.guest.readBytes(gpa, available);
+    const instruction = new Instruction();
+    const length = decode(bytes, 0, available, codeSizeOf(dump), instruction);
+    return length > 0 ? [`${dump.rip.toString(16)}: ${formatInstruction(instruction, { syntax: 'intel', address: dump.rip })}  <- rip`] : [];
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -73,7 +91,13 @@ function hex(value: bigint | number): string {
   return `0x${value.toString(16)}`;
 }
 
-const CR0_PE = 1n, EFER_LMA = 0x400n, RFLAGS_VM = 0x2_0000, CS_LONG = 0x2000;
+const EXECUTE = 2, LONGEST_INSTRUCTION = 15;
+const CR0_PE = 1n, EFER_LMA = 0x400n, RFLAGS_VM = 0x2_0000, CS_LONG = 0x2000, CS_DB = 0x4000;
+
+function codeSizeOf(dump: ReturnType<Vcpu['registers']>): 16 | 32 | 64 {
+  if (modeOf(dump) === 'long') return 64;
+  return ((dump.segments['cs']?.attributes ?? 0) & CS_DB) === 0 ? 16 : 32;
+}
 
 function modeOf(dump: ReturnType<Vcpu['registers']>): string {
   const { control, rflags, segments } = dump;

@@ -7,7 +7,8 @@ export type PlaceableDevice = (typeof PLACEABLE)[number];
 export type Place = 'vcpu' | 'worker';
 export type Placement = Readonly<Record<PlaceableDevice, Place>>;
 
-export const ENGINES = ['bare'] as const;
+/** `bare`: the virtual CPU itself, hot code translated. `interpreter`: the same without translation. */
+export const ENGINES = ['bare', 'interpreter'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export const MIN_MEMORY_BYTES = 4 * MIB;

@@ -17,6 +17,7 @@ const form = element('#machine') as HTMLFormElement;
 const status = element('#status');
 const address = new URLSearchParams(location.search);
 let machine: Machine | undefined;
+(globalThis as unknown as { vmmTranscript: string }).vmmTranscript = '';
 
 const cpuList = field('cpu') as unknown as HTMLSelectElement;
 cpuList.append(...CPU_MODEL_NAMES.map((name) => new Option(name)));
@@ -49,9 +50,15 @@ async function boot(): Promise<void> {
   }
 }
 
-/** Shows what the machine does, until it has ended. */
+/** Shows what the machine does, until it has ended. `globalThis.vmmTranscript` is its whole output, for tests and for copying. */
 function follow(made: Machine): void {
-  made.serial.onData((data) => { terminal.write(data); });
+  const decoder = new TextDecoder();
+  const page = globalThis as unknown as { vmmTranscript: string };
+  page.vmmTranscript = '';
+  made.serial.onData((data) => {
+    page.vmmTranscript += decoder.decode(data, { stream: true });
+    terminal.write(data);
+  });
   made.events.on('started', () => { say('running'); });
   made.events.on('paused', () => { say('paused'); });
   made.events.on('resumed', () => { say('running'); });

@@ -1,0 +1,57 @@
+import { createMachine } from '@vmm/runtime';
+import type { Machine } from '@vmm/runtime';
+import { obtainGuest } from '@vmm/guests';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { vmm } from './vmm.ts';
+
+/** The promise: unmodified kernels reach a shell, and the shell works. */
+const SCRIPT = 'uname -a; cat /proc/cpuinfo; dmesg | tail; ls /; poweroff\n';
+const GUESTS = [['linux-i386', 'i686'], ['linux-amd64', 'x86_64'], ['linux-cloud-amd64', 'x86_64']] as const;
+
+function expectTranscript(text: string, machine: string): void {
+  expect(text).toMatch(new RegExp(`^Linux linux-\\S+ 6\\.1\\.0-\\S+ #1 SMP .* ${machine} GNU/Linux\\r$`, 'm'));
+  expect(text).toMatch(/^processor\t: 0\r$/m);
+  expect(text).toMatch(/^model name\t: VMM virtual CPU\r$/m);
+  expect(text).toMatch(/^bin .*proc .*sys .*tmp\r$/m);
+  expect(text).toMatch(/reboot: Power down/);
+}
+
+describe('vmm run', () => {
+  it.each(GUESTS)('boots %s to a shell, runs a script piped into it and exits with 0', async (guest, machine) => {
+    const { code, stdout, stderr } = await vmm(['run', '--guest', guest], { input: SCRIPT });
+    expectTranscript(stdout, machine);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+});
+
+describe('the API', () => {
+  it('runs a 32-bit and a 64-bit guest at once in one process', async () => {
+    const transcripts = await Promise.all([bootByApi('linux-i386'), bootByApi('linux-cloud-amd64')]);
+    expectTranscript(transcripts[0], 'i686');
+    expectTranscript(transcripts[1], 'x86_64');
+  });
+});
+
+async function bootByApi(name: string): Promise<string> {
+  const guest = await obtainGuest(name);
+  const machine = createMachine({
+    name, memory: '256M', boot: { kernel: await readFile(guest.kernel), initrd: await readFile(guest.initrd), commandLine: guest.append },
+  });
+  const text = collect(machine);
+  try {
+    await machine.start();
+    void machine.serial.write(SCRIPT);
+    expect(await machine.exited).toEqual({ reason: 'poweroff' });
+    return text();
+  } finally {
+    await machine.close();
+  }
+}
+
+function collect(machine: Machine): () => string {
+  const decoder = new TextDecoder();
+  let text = '';
+  machine.serial.onData((data) => { text += decoder.decode(data, { stream: true }); });
+  return () => text;
+}
