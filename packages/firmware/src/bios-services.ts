@@ -18,7 +18,7 @@ const E820_ENTRY_BYTES = 20;
  * DATA_OFFSET: word 0 ranges in the map, +4 equipment (INT 11h), +6 KiB below the EBDA (INT 12h), +8 KiB above 1 MiB (INT 15h, 88h),
  * +A and +C KiB to 16 MiB and 64-KiB blocks above (E801h), +10 the map.
  */
-const LISTING = `
+export const BIOS_LISTING = `
   default:
     00  cf                     iret
   int10:
@@ -156,7 +156,7 @@ export function readListing(listing: string): AssembledListing {
 
 /** Writes vectors, BIOS data area, EBDA and services. */
 export function installBiosServices(memory: GuestMemory, e820: readonly E820Entry[]): void {
-  const { bytes, labels } = readListing(LISTING);
+  const { bytes, labels } = readListing(BIOS_LISTING);
   memory.write(ADDRESS.BIOS + CODE_OFFSET, Uint8Array.from(bytes));
   memory.write(ADDRESS.BIOS + DATA_OFFSET, makeServiceData(e820));
   const vectors = new StructureWriter();
