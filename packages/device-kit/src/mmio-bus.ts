@@ -6,6 +6,9 @@ const ALL_ONES = { 1: 0xff, 2: 0xffff, 4: 0xffff_ffff } as const;
 
 interface Window {
   readonly device: Device;
+  /** The device's methods, bound: see `PortBus`. */
+  readonly read: ((gpa: number, size: AccessSize) => number) | undefined;
+  readonly write: ((gpa: number, size: AccessSize, value: number) => void) | undefined;
   readonly base: number;
   readonly end: number;
 }
@@ -31,7 +34,10 @@ export class MmioBus {
   /** Claims one window, for example when the guest has moved a base address register. */
   claim(device: Device, range: MmioRange): void {
     invariant(range.length > 0 && range.base >= 0, `${device.name} claims addresses that exist`);
-    const window = { device, base: range.base, end: range.base + range.length };
+    const window: Window = {
+      device, base: range.base, end: range.base + range.length,
+      read: device.mmioRead?.bind(device), write: device.mmioWrite?.bind(device),
+    };
     const at = this.#indexAfter(range.base);
     for (const neighbour of [this.#windows[at - 1], this.#windows[at]]) {
       if (neighbour === undefined || neighbour.end <= window.base || neighbour.base >= window.end) continue;
@@ -54,11 +60,12 @@ export class MmioBus {
   }
 
   read(gpa: number, size: AccessSize): number {
-    return this.#find(gpa)?.device.mmioRead?.(gpa, size) ?? ALL_ONES[size];
+    const read = this.#find(gpa)?.read;
+    return read === undefined ? ALL_ONES[size] : read(gpa, size);
   }
 
   write(gpa: number, size: AccessSize, value: number): void {
-    this.#find(gpa)?.device.mmioWrite?.(gpa, size, value);
+    this.#find(gpa)?.write?.(gpa, size, value);
   }
 
   #find(gpa: number): Window | undefined {

@@ -9,6 +9,9 @@ interface Claim {
   readonly device: Device;
   readonly end: number;
   readonly access: AccessSize;
+  /** The device's methods, bound: a property load on the many kinds of device would cost more than the call. */
+  readonly read: ((port: number, size: AccessSize) => number) | undefined;
+  readonly write: ((port: number, size: AccessSize, value: number) => void) | undefined;
 }
 
 const NOBODY = 0;
@@ -49,7 +52,9 @@ export class PortBus {
       });
     }
     this.#owner.fill(this.#claims.length, range.base, end);
-    this.#claims.push({ device, end, access: range.access ?? 1 });
+    this.#claims.push({
+      device, end, access: range.access ?? 1, read: device.pioRead?.bind(device), write: device.pioWrite?.bind(device),
+    });
   }
 
   deviceAt(port: number): Device | undefined {
@@ -62,14 +67,14 @@ export class PortBus {
       return size === 1 ? 0xff : this.#readBytes(port, size);
     }
     if (size > claim.access || port + size > claim.end) return this.#readBytes(port, size);
-    return claim.device.pioRead?.(port, size) ?? ALL_ONES[size];
+    return claim.read === undefined ? ALL_ONES[size] : claim.read(port, size);
   }
 
   write(port: number, size: AccessSize, value: number): void {
     const claim = this.#claims[this.#owner[port]!];
     if (claim === undefined && size === 1) return;
     if (claim === undefined || size > claim.access || port + size > claim.end) this.#writeBytes(port, size, value);
-    else claim.device.pioWrite?.(port, size, value);
+    else claim.write?.(port, size, value);
   }
 
   #readBytes(port: number, size: AccessSize): number {

@@ -44,7 +44,6 @@ const TRANSMITTER_IDLE = B.LSR_TRANSMIT_HOLDING_EMPTY | B.LSR_TRANSMITTER_EMPTY;
 const MODEM_CONNECTED = B.MSR_CTS | B.MSR_DSR | B.MSR_DCD;
 /** Error bits travel with their byte through the FIFO, above it. */
 const ERROR_SHIFT = 8;
-const CHARACTER_ERRORS = B.LSR_PARITY | B.LSR_FRAMING | B.LSR_BREAK;
 const TIMEOUT_CHARACTERS = 4;
 const SLOWEST_TIMEOUT_NS = 20e6;
 /** A driver that waits for the transmitter looks once or twice. */
@@ -69,6 +68,8 @@ export class Uart16550 implements Device {
   readonly #queue: ReceiveQueue;
   /** Received characters with their error bits. */
   #fifo: number[] = [];
+  /** How many of them have an error. */
+  #flawed = 0;
   #r = powerOnRegisters();
   #timeout: Timer | undefined;
   /** Looks at the line status that found nothing, since the guest last sent. */
@@ -144,7 +145,7 @@ export class Uart16550 implements Device {
 
   reset(): void {
     this.#r = powerOnRegisters();
-    this.#fifo = [];
+    this.#setFifo([]);
     this.#timeout?.cancel();
     this.#refill();
     this.#updateIrq();
@@ -157,7 +158,7 @@ export class Uart16550 implements Device {
   restore(snapshot: unknown): void {
     const state = snapshot as UartState;
     this.#r = { ...state.registers };
-    this.#fifo = [...state.fifo];
+    this.#setFifo([...state.fifo]);
     this.#queue.clear();
     this.#queue.push(state.queue);
     if (this.#fifo.length > 0) this.#restartTimeout();
@@ -197,6 +198,7 @@ export class Uart16550 implements Device {
 
   #readData(): number {
     const character = this.#fifo.shift() ?? 0;
+    if (character > 0xff) this.#flawed--;
     this.#r.isTimedOut = false;
     this.#refill();
     if (this.#fifo.length > 0) this.#restartTimeout();
@@ -219,11 +221,17 @@ export class Uart16550 implements Device {
   #enqueue(character: number): void {
     if (this.#fifo.length >= this.#capacity()) {
       this.#r.isOverrun = true;
-      if (!this.#r.isFifoEnabled) this.#fifo[0] = character; // the holding register is overwritten
+      if (!this.#r.isFifoEnabled) this.#setFifo([character]); // the holding register is overwritten
       return;
     }
     this.#fifo.push(character);
+    if (character > 0xff) this.#flawed++;
     this.#restartTimeout();
+  }
+
+  #setFifo(characters: number[]): void {
+    this.#fifo = characters;
+    this.#flawed = characters.filter((character) => character > 0xff).length;
   }
 
   #restartTimeout(): void {
@@ -254,7 +262,7 @@ export class Uart16550 implements Device {
     const isSwitched = isEnabled !== r.isFifoEnabled;
     r.isFifoEnabled = isEnabled;
     if (isSwitched || (value & B.FCR_CLEAR_RECEIVE) !== 0) {
-      this.#fifo = [];
+      this.#setFifo([]);
       r.isTimedOut = false;
       this.#timeout?.cancel();
     }
@@ -266,21 +274,20 @@ export class Uart16550 implements Device {
 
   // Status
 
+  /** Reading clears the errors; an idle transmitter and a plain character are the common case. */
   #readLsr(): number {
-    const value = this.#lsr();
-    this.#r.isOverrun = false;
-    if (this.#fifo.length > 0) this.#fifo[0]! &= 0xff;
-    this.#updateIrq();
-    return value;
-  }
-
-  #lsr(): number {
     const first = this.#fifo[0];
     if (first === undefined) this.#idlePolls++;
-    let value = TRANSMITTER_IDLE | (this.#r.isOverrun ? B.LSR_OVERRUN : 0);
-    if (first === undefined) return value;
-    value |= B.LSR_DATA_READY | (first >> ERROR_SHIFT);
-    if (this.#r.isFifoEnabled && this.#fifo.some((character) => character > 0xff)) value |= B.LSR_FIFO_ERROR;
+    const status = first === undefined ? TRANSMITTER_IDLE : TRANSMITTER_IDLE | B.LSR_DATA_READY;
+    if (!this.#r.isOverrun && this.#flawed === 0) return status;
+    const value = status | (this.#r.isOverrun ? B.LSR_OVERRUN : 0) | ((first ?? 0) >> ERROR_SHIFT)
+      | (this.#r.isFifoEnabled && this.#flawed > 0 ? B.LSR_FIFO_ERROR : 0);
+    this.#r.isOverrun = false;
+    if (first !== undefined && first > 0xff) {
+      this.#fifo[0] = first & 0xff;
+      this.#flawed--;
+    }
+    this.#updateIrq();
     return value;
   }
 
@@ -321,17 +328,17 @@ export class Uart16550 implements Device {
 
   /** PC16550D datasheet, Table III: sources in order of priority. */
   #interruptId(): number {
-    const { ier, triggerLevel, isTimedOut, isTransmitInterruptPending, isOverrun, msr } = this.#r;
-    const first = this.#fifo[0] ?? 0;
-    if ((ier & B.IER_LINE_STATUS) !== 0 && (isOverrun || ((first >> ERROR_SHIFT) & CHARACTER_ERRORS) !== 0)) {
-      return B.IIR_LINE_STATUS;
-    }
+    const r = this.#r;
+    const ier = r.ier;
+    if (ier === 0) return B.IIR_NONE;
+    const waiting = this.#fifo.length;
+    if ((ier & B.IER_LINE_STATUS) !== 0 && (r.isOverrun || (waiting > 0 && this.#fifo[0]! > 0xff))) return B.IIR_LINE_STATUS;
     if ((ier & B.IER_RECEIVED) !== 0) {
-      if (this.#fifo.length >= triggerLevel) return B.IIR_RECEIVED;
-      if (isTimedOut && this.#fifo.length > 0) return B.IIR_TIMEOUT;
+      if (waiting >= r.triggerLevel) return B.IIR_RECEIVED;
+      if (r.isTimedOut && waiting > 0) return B.IIR_TIMEOUT;
     }
-    if ((ier & B.IER_TRANSMIT_EMPTY) !== 0 && isTransmitInterruptPending) return B.IIR_TRANSMIT_EMPTY;
-    if ((ier & B.IER_MODEM_STATUS) !== 0 && (msr & 0x0f) !== 0) return B.IIR_MODEM_STATUS;
+    if ((ier & B.IER_TRANSMIT_EMPTY) !== 0 && r.isTransmitInterruptPending) return B.IIR_TRANSMIT_EMPTY;
+    if ((ier & B.IER_MODEM_STATUS) !== 0 && (r.msr & 0x0f) !== 0) return B.IIR_MODEM_STATUS;
     return B.IIR_NONE;
   }
 

@@ -54,6 +54,8 @@ export class Rtc implements Device {
   #offsetMs: number;
   #flagsUpToNs: Nanoseconds;
   #timer: Timer | undefined;
+  /** The second that the time bytes show; NaN: they must be worked out. */
+  #storedSecond = NaN;
 
   constructor(options: RtcOptions) {
     this.#clock = options.clock;
@@ -184,7 +186,10 @@ export class Rtc implements Device {
   }
 
   #storeTime(): void {
-    this.#format().store(this.#cmos, calendarOf(this.#calendarMs()));
+    const second = Math.floor(this.#calendarMs() / 1000);
+    if (second === this.#storedSecond) return;
+    this.#format().store(this.#cmos, calendarOf(second * 1000));
+    this.#storedSecond = second;
   }
 
   /** The calendar goes on from the bytes, `phaseMs` into their second. */
@@ -258,8 +263,9 @@ export class Rtc implements Device {
     return Math.ceil((calendarMs - this.#offsetMs) * NS_PER_MS);
   }
 
-  /** Drives the line, and wakes up for the next flag that would raise it. */
+  /** Something was written: drives the line, and wakes up for the next flag that would raise it. */
   #changed(): void {
+    this.#storedSecond = NaN;
     const isInterrupting = this.#isInterrupting();
     this.#irq.set(isInterrupting);
     const deadlineNs = isInterrupting ? Infinity : this.#nextInterruptNs();
