@@ -27,7 +27,6 @@ interface AcpiPmState {
 }
 
 const NS_PER_TICK = 1e9 / ACPI_PM.TIMER_HZ;
-const TWO_32 = 0x1_0000_0000;
 
 /** ACPI fixed hardware: PM1 events and control, the PM timer, GPE0, and the SMI command port that enters ACPI mode. */
 export class AcpiPm implements Device {
@@ -120,10 +119,11 @@ export class AcpiPm implements Device {
     return Math.floor(this.#options.clock.now() / NS_PER_TICK);
   }
 
+  /** The shifts take the count modulo 2^32 by themselves. */
   #readTimer(skip: number, size: AccessSize): number {
-    const count = this.#ticks() % (this.#timerBits === 32 ? TWO_32 : 1 << 24);
-    const value = Math.floor(count / 2 ** (8 * skip));
-    return size === 4 ? value >>> 0 : value % 2 ** (8 * size);
+    const ticks = this.#ticks();
+    const value = (this.#timerBits === 32 ? ticks : ticks & 0xff_ffff) >>> (8 * skip);
+    return size === 4 ? value : value & (size === 1 ? 0xff : 0xffff);
   }
 
   /** How often the top bit has changed since power-on. */

@@ -18,7 +18,7 @@ interface PitState {
 
 const NS_PER_TICK = 1e9 / PIT.FREQUENCY_HZ;
 /** The refresh request of the AT: every 15.085 µs (channel 1 with a count of 18). */
-const REFRESH_PERIOD_NS = 18 * NS_PER_TICK;
+const REFRESH_PERIOD_TICKS = 18;
 const CONTROL_B_WRITABLE = 0x0f;
 /** A guest may program a period of one tick; the host is not asked to interrupt more often than this. */
 const SHORTEST_PERIOD_TICKS = 12;
@@ -119,7 +119,7 @@ export class Pit implements Device {
   }
 
   #readControlB(tick: number): number {
-    const isRefreshHigh = Math.floor(this.#clock.now() / REFRESH_PERIOD_NS) % 2 === 1;
+    const isRefreshHigh = (Math.floor(tick / REFRESH_PERIOD_TICKS) & 1) === 1;
     return this.#controlB
       | (isRefreshHigh ? SYSTEM_CONTROL_B.REFRESH_TOGGLE : 0)
       | (this.#channels[2].output(tick) ? SYSTEM_CONTROL_B.TIMER2_OUT : 0);
