@@ -20,7 +20,6 @@ const GROUPS: readonly (readonly [string, string])[] = [
   ['cmovb cmovnb cmovz cmovnz cmovbe cmovnbe cmovs cmovns cmovl cmovnl cmovle cmovnle', 'r4,r4 r8,r8'],
   ['setb setnb setz setnz setbe setnbe sets setl setnl setle setnle', 'r1'],
   ['xchg', 'r4,r4 r8,r8 m4,r4 m8,r8'],
-  ['bt bts btr', 'r4,r4 r8,r8 r4,i r8,i m8,r8 m8,i m4,r4'],
   ['cdqe cdq cqo cwde nop', ''],
 ];
 /** Control and stack forms exist per operand size, stack size. */
@@ -51,7 +50,7 @@ export function commonForms(): Form[] {
   return forms.filter((f) => INSTRUCTIONS[f.mnemonic] !== undefined);
 }
 
-const WARM = new Set(['adc', 'sbb', 'xchg', 'bt', 'bts', 'btr', 'rol', 'ror', 'jo', 'jno', 'jp', 'jnp', 'mul', 'div', 'idiv', 'not', 'neg', 'leave']);
+const WARM = new Set(['adc', 'sbb', 'xchg', 'rol', 'ror', 'jo', 'jno', 'jp', 'jnp', 'mul', 'div', 'idiv', 'not', 'neg', 'leave']);
 /** In the loop function itself, not called. Two-byte operands and rarer mnemonics are called. */
 export function isHot(f: Form): boolean {
   if (WARM.has(f.mnemonic)) return false;

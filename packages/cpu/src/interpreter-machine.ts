@@ -206,8 +206,8 @@ export class InterpreterMachine extends Machine {
   }
   jumpRelativeIf(condition: Expr): void {
     const next = this.nextIp();
-    const target = w.add(next, this.immediate64());
-    this.setState64('rip', this.#cut(w.select(condition, target, next), this.size));
+    // only a taken branch is cut to the operand size
+    this.setState64('rip', w.select(condition, this.#cut(w.add(next, this.immediate64()), this.size), next));
     this.exits.dispatch();
   }
   dispatchNext(): void {

@@ -30,9 +30,10 @@ function bitTest(change: Change) {
       m.setCarry(carry);
       return;
     }
-    // a register bit offset reaches beyond the operand, in both directions
+    // a register bit offset reaches beyond the operand, in both directions, within the address size
     const words = w.shrS(m.signed64(size, offset), w.i64(Math.log2(bits)));
-    const linear = m.let(w.add(m.address(0, size, change !== 'none'), w.mul(words, w.i64(size))));
+    const effective = m.let(w.add(m.offset(0), w.mul(words, w.i64(size))));
+    const linear = m.linearSource(m.let(m.resize(m.form.addressSize, 8, m.resize(8, m.form.addressSize, effective))), size, change !== 'none');
     if (change === 'none') { m.setCarry(tested(m.loadLinear(linear, size))); return; }
     const host = m.hostWrite(linear, size, true);
     const value = m.let(w.load(m.typeOf(size), (size * 8) as w.Width, host));
@@ -107,10 +108,10 @@ function multiplyAdd(m: Machine, flag: 'c' | 'o'): void {
 }
 
 export const BIT: InstructionTable = {
-  bt: { run: bitTest('none') },
-  bts: { run: bitTest('set') },
-  btr: { run: bitTest('reset') },
-  btc: { run: bitTest('complement') },
+  bt: { uses: ['address'], run: bitTest('none') },
+  bts: { uses: ['address'], run: bitTest('set') },
+  btr: { uses: ['address'], run: bitTest('reset') },
+  btc: { uses: ['address'], run: bitTest('complement') },
   bsf: { run: scan(true) },
   bsr: { run: scan(false) },
   tzcnt: { run: countZeros(true) },

@@ -1,8 +1,9 @@
 /** SDM vol 1 §7.3.8 and chapter 6: jumps, calls, returns, loops, software interrupts. */
 import * as w from '@vmm/wasm';
+import { EXCEPTION } from './exceptions.ts';
 import { CONDITIONS } from './integer-move.ts';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
-import { RBP, RCX, SS } from './machine.ts';
+import { RBP, RCX, RSP, SS } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
 
@@ -13,19 +14,43 @@ CONDITIONS.forEach((name, code) => {
 
 const wide = (m: Machine, value: w.Expr): w.Expr => m.let(m.size === 8 ? value : w.extendU(value));
 
+/** Bit 0 of a segment's checks word: its limit counts. Bit 12 of CR4: LA57. */
+const CHECK_LIMIT = 1, LA57 = 1 << 12, CODE_SEGMENT = 1;
+const isSignExtended = (value: w.Expr, bits: number): w.Expr => w.eq(w.shrS(w.shl(value, w.i64(64 - bits)), w.i64(64 - bits)), value);
+
+/** A near transfer's target must be canonical, or within the limit of CS; #GP(0) is raised by the transfer, before anything changes. */
+function checkTarget(m: Machine, target: w.Expr): void {
+  if (m.size === 8) {
+    m.unless(isSignExtended(target, 48), () => {
+      const wideAddresses = w.ne(w.and(m.state64('cr4'), w.i64(LA57)), w.i64(0));
+      m.unless(w.and(wideAddresses, isSignExtended(target, 57)), () => { m.fault(EXCEPTION.GP); });
+    });
+    return;
+  }
+  const slot = m.stateAddress('segment', 2 * CODE_SEGMENT + 1);
+  m.when(w.and(w.load('i32', 32, w.i32(0), slot + 4), w.i32(CHECK_LIMIT)), () => {
+    m.when(w.gtU(w.wrap(target), w.load('i32', 32, w.i32(0), slot)), () => { m.fault(EXCEPTION.GP); });
+  });
+}
+
 function jumpNear(m: Machine): void {
-  if (m.form.operands[0]?.kind === 'imm') m.jumpRelative();
-  else m.jump(wide(m, m.read(0)), m.size);
+  if (m.form.operands[0]?.kind === 'imm') { m.jumpRelative(); return; }
+  const target = wide(m, m.read(0));
+  checkTarget(m, target);
+  m.jump(target, m.size);
 }
 
 function callNear(m: Machine): void {
-  const target = m.form.operands[0]?.kind === 'imm' ? m.relativeTarget() : wide(m, m.read(0));
+  const isRelative = m.form.operands[0]?.kind === 'imm';
+  const target = isRelative ? m.relativeTarget() : wide(m, m.read(0));
+  if (!isRelative || m.size < 8) checkTarget(m, target);
   push(m, m.size, m.let(m.resize(8, m.size, m.nextIp())));
   m.jump(target, m.size);
 }
 
 function retNear(m: Machine): void {
   const target = wide(m, popValue(m, m.size));
+  checkTarget(m, target);
   const extra = m.hasOperand(0) ? w.and(m.immediate64(0), w.i64(0xffff)) : w.i64(0);
   setStackPointer(m, w.add(w.add(stackPointer(m), w.i64(m.size)), extra));
   m.jump(target, m.size);
@@ -56,7 +81,6 @@ function loop(condition: (m: Machine) => w.Expr | undefined): InstructionEntry {
 const jumpIfCountZero = (size: number): InstructionEntry => ({ uses: ['size'], ends: true, run: (m) => { m.jumpRelativeIf(m.let(w.eqz(m.register(RCX, size)))); } });
 
 function enter(m: Machine): void {
-  // only the usual nesting level 0 and 1 stay here, deeper display copies loop over the frames
   const level = m.let(w.and(m.secondImmediate(), w.i32(31)));
   const frame = m.register(RBP, m.size);
   const start = stackPointer(m);
@@ -66,8 +90,8 @@ function enter(m: Machine): void {
   const allocated = w.and(m.immediate64(0), w.i64(0xffff));
   const display = w.mul(w.extendU(level), w.i64(m.size));
   const last = below(w.add(w.add(w.i64(m.size), allocated), display));
-  // the last word of the new frame must be writable before anything changes
-  m.hostWrite(m.linear(SS, last, m.size, true), m.size);
+  // the frame pointer takes bits above the stack's width along
+  const framePointer = m.let(m.resize(8, m.size, m.let(w.or(w.and(m.register(RSP, 8), w.xor(mask, w.i64(-1, -1))), frameAt))));
   m.storeLinear(m.linear(SS, frameAt, m.size, true), m.size, frame);
   m.when(level, () => {
     const i = m.local('i32');
@@ -82,9 +106,11 @@ function enter(m: Machine): void {
         m.fn.br(again);
       });
     });
-    m.storeLinear(m.linear(SS, m.let(w.and(w.sub(frameAt, m.let(display)), mask)), m.size, true), m.size, m.let(m.resize(8, m.size, frameAt)));
+    m.storeLinear(m.linear(SS, m.let(w.and(w.sub(frameAt, m.let(display)), mask)), m.size, true), m.size, framePointer);
   });
-  m.setRegister(RBP, m.size, m.let(m.resize(8, m.size, frameAt)));
+  // the end of the new frame must be writable; the words stored so far are beyond the top of the stack if it is not
+  m.hostWrite(m.linear(SS, last, m.size, true), m.size);
+  m.setRegister(RBP, m.size, framePointer);
   setStackPointer(m, last);
 }
 

@@ -132,16 +132,16 @@ export const MOVE: InstructionTable = {
     run(m) {
       const start = stackPointer(m);
       const values = Array.from({ length: 8 }, (_, i) => (i === RSP ? m.let(m.resize(8, m.size, m.register(RSP, 8))) : m.register(i, m.size)));
-      // check the far end first so that nothing is half done on a fault
-      const low = m.linear(SS, m.let(w.and(w.sub(start, w.i64(8 * m.size)), w.i64(m.form.stackSize === 2 ? 0xffff : -1))), 8 * m.size, true);
-      m.hostWrite(low, m.size);
-      values.forEach((value) => { push(m, m.size, value); });
+      // the pointer moves when all words are stored: until then they lie beyond the top of the stack
+      const below = (words: number): w.Expr => m.let(w.and(w.sub(start, w.i64(words * m.size)), w.i64(m.form.stackSize === 2 ? 0xffff : -1, 0)));
+      values.forEach((value, i) => { m.storeLinear(m.linear(SS, below(i + 1), m.size, true), m.size, value); });
+      setStackPointer(m, below(8));
     },
   },
   popa: {
     uses: ['stack', 'size'],
     run(m) {
-      const start = stackPointer(m), mask = w.i64(m.form.stackSize === 2 ? 0xffff : -1);
+      const start = stackPointer(m), mask = w.i64(m.form.stackSize === 2 ? 0xffff : -1, 0);
       const values = Array.from({ length: 8 }, (_, i) => m.loadLinear(m.linear(SS, m.let(w.and(w.add(start, w.i64(i * m.size)), mask)), m.size), m.size));
       setStackPointer(m, w.add(start, w.i64(8 * m.size)));
       values.forEach((value, i) => { if (7 - i !== RSP) m.setRegister(7 - i, m.size, value); });

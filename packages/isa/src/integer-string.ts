@@ -143,9 +143,9 @@ export const STRING: InstructionTable = {
     uses: ['address', 'rep'],
     run(m) {
       const size = m.sizeOf(0);
+      // permission first (also for count 0), then the page, then the port: a page fault must not lose what the port gave
+      m.callout('io_check', [ioPort(m)], size);
       repeated(m, () => {
-        // permission first, then the page, then the port: a page fault must not lose what the port gave
-        m.callout('io_check', [ioPort(m)], size);
         const to = m.hostWrite(m.linear(ES, pointer(m, RDI), size, true), size);
         m.callout('in', [ioPort(m)], size);
         m.fn.store((size * 8) as w.Width, to, 0, m.calloutResult(size));
@@ -159,6 +159,7 @@ export const STRING: InstructionTable = {
     uses: ['address', 'rep'],
     run(m) {
       const size = m.sizeOf(1);
+      m.callout('io_check', [ioPort(m)], size);
       repeated(m, () => {
         const value = m.loadLinear(m.linearSource(pointer(m, RSI), size), size);
         m.callout('out', [ioPort(m), w.extendU(value)], size);

@@ -10,6 +10,8 @@ const DIRECTION = 1 << 10;
 
 const simple = (name: CalloutName, options: { ends?: boolean; privileged?: boolean } = {}): InstructionEntry => ({ ...options, run: (m) => { m.callout(name, [], 4); } });
 const nothing: InstructionEntry = { run: () => undefined };
+/** Cache line operations: a load as far as faults go. */
+const touch: InstructionEntry = { run: (m) => { m.hostRead(m.address(0, 1), 1); } };
 /** Register operand of 2..8 bytes that takes a callout's result; memory always takes 16 bits. */
 const result = (name: CalloutName): InstructionEntry => ({
   run(m) {
@@ -39,7 +41,7 @@ const access = (name: 'lar' | 'lsl'): InstructionEntry => ({
 export const SYSTEM: InstructionTable = {
   nop: nothing, pause: nothing, endbr32: nothing, endbr64: nothing, lfence: nothing, mfence: nothing, sfence: nothing,
   prefetch: nothing, prefetchw: nothing, prefetchwt1: nothing, prefetchnta: nothing, prefetcht0: nothing, prefetcht1: nothing, prefetcht2: nothing,
-  clflush: nothing, clflushopt: nothing, clwb: nothing, incssp: nothing, fnop: nothing,
+  clflush: touch, clflushopt: touch, clwb: touch, incssp: nothing, fnop: nothing,
   clc: { run: (m) => { m.setCarry(w.i32(0)); } },
   stc: { run: (m) => { m.setCarry(w.i32(1)); } },
   cmc: { run: (m) => { m.setCarry(m.let(w.xor(m.flag('c'), w.i32(1)))); } },
@@ -78,9 +80,9 @@ export const SYSTEM: InstructionTable = {
   lar: access('lar'), lsl: access('lsl'),
   arpl: {
     run(m) {
-      const a = m.readModify(0), b = m.let(w.and(m.read(1), w.i32(3)));
+      const a = m.read(0), b = m.let(w.and(m.read(1), w.i32(3)));
       const lower = m.let(w.ltU(w.and(a, w.i32(3)), b));
-      m.write(0, m.select(lower, w.or(w.and(a, w.i32(0xfffc)), b), a));
+      m.when(lower, () => { m.write(0, m.let(w.or(w.and(a, w.i32(0xfffc)), b))); });
       m.setAllFlags({ c: m.flag('c'), o: m.flag('o'), s: m.flag('s'), p: m.flag('p'), a: m.flag('a'), z: lower });
     },
   },
