@@ -49,6 +49,11 @@ export class Batch {
     this.window(index).set(this.pristine.subarray(WINDOW_OFFSET, WINDOW_OFFSET + WINDOW_BYTES));
     return index;
   }
+  /** Takes the last case back. */
+  drop(): void {
+    this.slot(--this.count).fill(HLT);
+    this.bytes.fill(0, this.at(this.count), this.at(this.count + 1));
+  }
   window(index: number): Uint8Array { return this.bytes.subarray(this.at(index) + CASE.window, this.at(index) + CASE.window + WINDOW_BYTES); }
   gpr(index: number, register: number): bigint { return this.view.getBigUint64(this.at(index) + CASE.gpr + 8 * register, true); }
   setGpr(index: number, register: number, value: bigint): void { this.view.setBigUint64(this.at(index) + CASE.gpr + 8 * register, value, true); }

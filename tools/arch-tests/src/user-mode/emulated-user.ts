@@ -10,7 +10,9 @@ import { CASE, CODE_AT, CODE_BYTES, DATA_AT, FS_BASE, GS_BASE, LDT, PAGE, SELECT
 import type { CodeMode } from './batch-layout.ts';
 
 /** Guest-physical homes. Data pages lie apart, so that an access across their border is really two. */
-const TSS = 0x100, TABLES = 0x1000, GDT = 0x7000, LDT_GPA = 0x7800, DATA_GPA = [0x1_0000, 0x1_4000, 0x1_8000] as const, CODE_GPA = 0x20_0000, RAM_BYTES = 0x40_0000;
+const TABLES = 0x1000, TSS = 0x9000, GDT = 0x9800, LDT_GPA = 0x9c00, DATA_GPA = [0x1_0000, 0x1_4000, 0x1_8000] as const, CODE_GPA = 0x20_0000, RAM_BYTES = 0x40_0000;
+/** The kernel's linear addresses, where no case reaches: the first 2 MiB of memory. */
+const KERNEL = 0x7fff_0000_0000;
 const PRESENT = 1, WRITABLE = 2, USER = 4, LARGE = 0x80, NO_EXECUTE_HIGH = 0x8000_0000;
 const CR0 = 0x8005_0033, CR4 = 0x5_0620, EFER = 0xd01;
 /** Instructions that one case may execute. */
@@ -21,7 +23,7 @@ const EXIT_FAULT = 2;
 const RECORD_END = 2, RECORD_LENGTH = 7;
 
 interface Descriptor { readonly base: number; readonly limit: number; readonly access: number; readonly flags: number }
-const FLAT = 0xf_ffff;
+const FLAT = 0xf_ffff, UNUSABLE = 1 << 16;
 const GDT_ENTRIES: Readonly<Record<number, Descriptor>> = {
   4: { base: 0, limit: FLAT, access: 0xfb, flags: 0xc }, 5: { base: 0, limit: FLAT, access: 0xf3, flags: 0xc }, 6: { base: 0, limit: FLAT, access: 0xfb, flags: 0xa },
 };
@@ -33,9 +35,12 @@ function descriptorOf(selector: number): Descriptor | undefined { return selecto
 
 function bootSegment(selector: number): BootSegment {
   const d = descriptorOf(selector);
-  if (d === undefined) return { selector, base: 0, limit: 0, attributes: 1 << 16 };
+  if (d === undefined) return { selector, base: 0, limit: 0, attributes: UNUSABLE };
   return { selector, base: d.base, limit: d.flags & 8 ? d.limit * PAGE + 0xfff | 0 : d.limit, attributes: d.access | d.flags << 12 };
 }
+
+/** Returning to user mode, the host's kernel (IRET) makes every null selector 0. */
+const nullAsZero = (selector: number): number => (selector < 4 ? 0 : selector);
 
 export class EmulatedUser {
   readonly mode: CodeMode;
@@ -61,16 +66,18 @@ export class EmulatedUser {
   }
 
   #tables(): void {
-    const { guest } = this.#memory, table = new DataView(new ArrayBuffer(0x6000));
+    const { guest } = this.#memory, table = new DataView(new ArrayBuffer(0x7000));
     const entry = (page: number, index: number, low: number, high = 0): void => {
       table.setUint32(page * PAGE + index * 8, low, true);
       table.setUint32(page * PAGE + index * 8 + 4, high, true);
     };
     const next = (page: number): number => TABLES + page * PAGE | PRESENT | WRITABLE | USER;
-    // 0: PML4, 1: PDPT, 2: PD, 3: PT of the data; the first 2 MiB are the kernel's, one to one
+    // 0: PML4, 1: PDPT, 2: PD, 3: PT of the data, 4: PT of the code; 5: PDPT and 6: PD of the kernel
     entry(0, 0, next(1));
     entry(1, 0, next(2));
-    entry(2, 0, PRESENT | WRITABLE | LARGE);
+    entry(0, 255, next(5));
+    entry(5, 508, next(6));
+    entry(6, 0, PRESENT | WRITABLE | LARGE);
     for (let at = 0; at < CODE_BYTES; at += PAGE) entry(4, at / PAGE, CODE_GPA + at | PRESENT | USER);
     entry(2, CODE_AT >> 21, next(4));
     entry(2, DATA_AT >> 21, next(3));
@@ -90,16 +97,16 @@ export class EmulatedUser {
     const names = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const, selectors = SELECTORS[this.mode];
     const segments = Object.fromEntries(names.map((name, i) => [name, bootSegment(selectors[i] ?? 0)]));
     if (this.mode === 64) {
-      segments['fs'] = { selector: 0, base: FS_BASE, limit: 0, attributes: 1 << 16 };
-      segments['gs'] = { selector: 0, base: GS_BASE, limit: 0, attributes: 1 << 16 };
+      segments['fs'] = { selector: 0, base: FS_BASE, limit: 0, attributes: UNUSABLE };
+      segments['gs'] = { selector: 0, base: GS_BASE, limit: 0, attributes: UNUSABLE };
     }
     this.#vcpu.boot({
       mode: 'long', rip: CODE_AT, rsp: 0, rflags: 0x202, registers: {}, cr0: CR0, cr3: TABLES, cr4: CR4, efer: EFER,
       segments: {
-        ...segments, tr: { selector: 0x40, base: TSS, limit: 0x67, attributes: 0x8b },
-        ...(this.mode === 64 ? {} : { ldtr: { selector: 0x50, base: LDT_GPA, limit: 8 * LDT.length - 1, attributes: 0x82 } }),
+        ...segments, tr: { selector: 0x40, base: KERNEL + TSS, limit: 0x67, attributes: 0x8b },
+        ldtr: this.mode === 64 ? { selector: 0, base: 0, limit: 0, attributes: UNUSABLE } : { selector: 0x50, base: KERNEL + LDT_GPA, limit: 8 * LDT.length - 1, attributes: 0x82 },
       },
-      gdtr: { base: GDT, limit: 127 }, idtr: { base: 0, limit: 0 },
+      gdtr: { base: KERNEL + GDT, limit: 127 }, idtr: { base: 0, limit: 0 },
     });
     this.#vcpu.state.set('faultVector', -1);
     this.#initial = Uint8Array.from(this.#state);
@@ -141,7 +148,7 @@ export class EmulatedUser {
     batch.setU32(index, 'vector', state.get('faultVector'));
     batch.setU32(index, 'error', state.get('faultError'));
     batch.setU64(index, 'address', state.big('faultAddress'));
-    for (let i = 0; i < 6; i++) batch.setSegment(index, i, state.get('selector', i));
+    for (let i = 0; i < 6; i++) batch.setSegment(index, i, nullAsZero(state.get('selector', i)));
     this.#window(batch.window(index), false);
     this.#window(batch.pristine.subarray(WINDOW_OFFSET, WINDOW_OFFSET + WINDOW_BYTES), true);
     batch.setU32(index, 'hash', this.#strayHash(batch.pristine));

@@ -14,8 +14,8 @@ const FLAGS: Readonly<Record<'64' | '32', readonly string[]>> = {
   64: ['-O2', '-static-pie', '-fPIE', '-fno-stack-protector'],
   32: ['-m32', ...COMMON, '-no-pie', '-Wl,-Ttext-segment=0xe0000000'],
 };
-/** Addresses at which the 32-bit runner itself lives: cases that reach there are not run. */
-export const RUNNER_FROM = 0xe000_0000, RUNNER_TO = 0xffff_e000;
+/** Addresses from which on the 32-bit runner itself lives: cases that reach there are not run. */
+export const RUNNER_FROM = 0xe000_0000;
 
 /** Compiled once per source text, kept in the temporary folder. Throws if gcc cannot make it. */
 function compile(width: '64' | '32'): string {

@@ -148,7 +148,7 @@ export class CaseWriter {
     for (let i = 0; i < inst.opCount; i++) {
       const size = inst.opSizeBytes[i] ?? 1;
       if (inst.opKind[i] === OpKind.memSi) this.#point(RSI, inst.seg, pickTarget(this.#random, size), inst.addrSize);
-      if (inst.opKind[i] === OpKind.memDi) this.#point(RDI, ES, this.#chance(30) ? Number(registers[RSI]! & 0xffff_ffffn) + this.#random.below(20) - 10 + segmentBase(this.#mode, ES) : pickTarget(this.#random, size), inst.addrSize);
+      if (inst.opKind[i] === OpKind.memDi) this.#point(RDI, ES, this.#chance(30) ? Number((registers[RSI] ?? 0n) & 0xffff_ffffn) + this.#random.below(20) - 10 + segmentBase(this.#mode, ES) : pickTarget(this.#random, size), inst.addrSize);
       if (inst.opKind[i] === OpKind.memXlat) {
         this.#target = pickTarget(this.#random, 1);
         this.#point(RBX, inst.seg, this.#target, inst.addrSize, (registers[RAX] ?? 0n) & 0xffn);
@@ -156,7 +156,8 @@ export class CaseWriter {
     }
     if (STACK_USERS.has(mnemonic) && !(inst.base === RSP && this.#target >= 0)) {
       const stack = this.#mode === 16 ? 2 : this.#mode / 8;
-      const at = this.#chance(85) ? WINDOW_AT + 96 + this.#random.below(64) : pickTarget(this.#random, inst.opSize);
+      // what POPF would find elsewhere may set TF or AC
+      const at = mnemonic === 'popf' || this.#chance(85) ? WINDOW_AT + 96 + this.#random.below(64) : pickTarget(this.#random, inst.opSize);
       this.#point(RSP, SS, this.#chance(80) ? at & -8 : at, stack);
       if (mnemonic === 'leave' || mnemonic === 'enter') {
         if (inst.base !== RBP) this.#point(RBP, SS, WINDOW_AT + 128 + this.#random.below(96), stack);

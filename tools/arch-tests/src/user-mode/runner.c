@@ -82,10 +82,9 @@ static void save(struct one *c, ucontext_t *u)
 	uint16_t es, ds, fs, gs;
 	__asm__ volatile("mov %%es, %0; mov %%ds, %1; mov %%fs, %2; mov %%gs, %3" : "=r"(es), "=r"(ds), "=r"(fs), "=r"(gs));
 	c->segments[0] = es; c->segments[2] = g[REG_CSGSFS] >> 48; c->segments[3] = ds; c->segments[4] = fs; c->segments[5] = gs;
-	if (es | ds | fs | gs) {
-		__asm__ volatile("mov %0, %%es; mov %0, %%ds; mov %0, %%fs; mov %0, %%gs" : : "r"(0));
-		set_bases();
-	}
+	if (es | ds | fs | gs) __asm__ volatile("mov %0, %%es; mov %0, %%ds; mov %0, %%fs; mov %0, %%gs" : : "r"(0));
+	/* a null selector clears the base too */
+	set_bases();
 #else
 	c->rip = (uint32_t)g[REG_EIP];
 	c->flags = (uint32_t)g[REG_EFL];
@@ -93,6 +92,7 @@ static void save(struct one *c, ucontext_t *u)
 	c->segments[0] = g[REG_ES]; c->segments[1] = g[REG_CS]; c->segments[2] = g[REG_SS];
 	c->segments[3] = g[REG_DS]; c->segments[4] = g[REG_FS]; c->segments[5] = g[REG_GS];
 #endif
+	for (unsigned i = 0; i < 6; i++) if (c->segments[i] < 4) c->segments[i] = 0;
 	uint8_t *data = (uint8_t *)DATA_AT;
 	memcpy(c->window, data + WINDOW_OFFSET, WINDOW_BYTES);
 	memcpy(data + WINDOW_OFFSET, pristine + WINDOW_OFFSET, WINDOW_BYTES);
