@@ -1,4 +1,7 @@
 /** CPUID feature bits by Linux's names. SDM vol 2A, CPUID, Table 3-8 ff.; APM vol 3, appendix E for leaf 0x80000001 */
+import { rows } from '@vmm/decoder';
+import { entryFor } from './lowering.ts';
+
 type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
 
 export interface FeatureBit {
@@ -34,13 +37,38 @@ export const FEATURES = {
 
 export type FeatureName = keyof typeof FEATURES;
 
+/** Implemented by MMU, chips and the system half. Whoever implements another adds it here, and the models that have it come alive. */
+const SYSTEM_FEATURES: readonly FeatureName[] = [
+  'vme', 'de', 'pse', 'pae', 'mce', 'apic', 'mtrr', 'pge', 'mca', 'pat', 'pse36', 'ss', 'ht', 'pcid', 'x2apic', 'tsc_deadline', 'hypervisor', 'arat', 'tsc_adjust',
+  'smep', 'umip', 'la57', 'spec_ctrl', 'arch_capabilities', 'nx', 'pdpe1gb', 'lm', 'lahf_lm', 'nonstop_tsc',
+];
+/** Instructions that have a bit of their own. MONITOR is left out on purpose: MWAIT does not wait here, HLT does. */
+const INSTRUCTION_FEATURES: readonly FeatureName[] = [
+  'fpu', 'tsc', 'msr', 'cx8', 'sep', 'cmov', 'clflush', 'mmx', 'fxsr', 'sse', 'sse2', 'sse3', 'pclmulqdq', 'ssse3', 'fma', 'cx16', 'sse4_1', 'sse4_2', 'movbe', 'popcnt',
+  'aes', 'xsave', 'avx', 'f16c', 'rdrand', 'fsgsbase', 'bmi1', 'avx2', 'bmi2', 'invpcid', 'rdseed', 'adx', 'smap', 'clflushopt', 'clwb', 'sha_ni', 'pku', 'waitpkg', 'rdpid',
+  'serialize', 'xsaveopt', 'xsavec', 'syscall', 'rdtscp', 'abm', '3dnowprefetch',
+];
+/** Where the decoder's rows name a feature otherwise than Linux does. */
+const DECODER_NAMES: Readonly<Partial<Record<FeatureName, string>>> = { abm: 'lzcnt', clflush: 'clfsh', sha_ni: 'sha' };
+
+let implemented: ReadonlySet<FeatureName> | undefined;
+
 /**
- * What instructions, MMU and chips do today. A model that promises more is masked with this list, so that no guest is told of an
- * instruction that would raise #UD: whoever implements a feature adds it here, and its model rows come alive.
+ * What exists today: the system features above, and every instruction set of which no instruction is missing. A model that promises more is
+ * masked with this, so that no guest is told of an instruction that would raise #UD.
  */
-export const IMPLEMENTED_FEATURES: ReadonlySet<FeatureName> = new Set<FeatureName>([
-  'fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'mce', 'cx8', 'apic', 'sep', 'mtrr', 'pge', 'mca', 'cmov', 'pat', 'pse36', 'clflush', 'mmx', 'fxsr', 'sse',
-  'sse2', 'ss', 'ht', 'cx16', 'x2apic', 'tsc_deadline', 'hypervisor', 'arat', 'fsgsbase', 'tsc_adjust', 'smep', 'smap', 'umip', 'pcid', 'invpcid', 'la57',
-  'rdpid', 'serialize', 'spec_ctrl', 'arch_capabilities', 'syscall', 'nx', 'pdpe1gb', 'rdtscp', 'lm', 'lahf_lm', '3dnowprefetch', 'nonstop_tsc', 'clflushopt', 'clwb',
-  'rdrand', 'rdseed',
-]);
+export function implementedFeatures(): ReadonlySet<FeatureName> {
+  if (implemented) return implemented;
+  const incomplete = new Set(rows.filter((row) => entryFor(row) === undefined).map((row) => row.feature));
+  implemented = new Set([...SYSTEM_FEATURES, ...INSTRUCTION_FEATURES.filter((name) => !incomplete.has(DECODER_NAMES[name] ?? name))]);
+  return implemented;
+}
+
+/** What no CPU refuses: instructions without a bit, and those that older CPUs execute as no-operation or as the instruction without prefix. */
+const UNCONDITIONAL: ReadonlySet<string> = new Set(['base', '3dnowprefetch', 'prefetchwt1', 'cet_ibt', 'cet_ss', 'wbnoinvd']);
+const LINUX_NAMES: ReadonlyMap<string, FeatureName> = new Map(Object.entries(DECODER_NAMES).map(([name, decoder]) => [decoder, name as FeatureName]));
+
+/** Whether an instruction of this feature, by the decoder's name, exists on a CPU with these features. */
+export function hasDecoderFeature(features: ReadonlySet<FeatureName>, name: string): boolean {
+  return UNCONDITIONAL.has(name) || features.has(LINUX_NAMES.get(name) ?? name as FeatureName);
+}

@@ -2,7 +2,7 @@
 import { STATE } from '@vmm/state';
 import { CR4, GPR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
-import { FEATURES, IMPLEMENTED_FEATURES } from './cpuid-features.ts';
+import { FEATURES, hasDecoderFeature, implementedFeatures } from './cpuid-features.ts';
 import type { FeatureName } from './cpuid-features.ts';
 import type { CacheLevel, CpuModel } from './models.ts';
 import { DONE } from './status.ts';
@@ -35,9 +35,6 @@ const CR4_BITS: readonly (readonly [FeatureName, number])[] = [
 type Registers = readonly [eax: number, ebx: number, ecx: number, edx: number];
 const ZERO: Registers = [0, 0, 0, 0];
 
-/** Where the decoder's rows name a feature otherwise than Linux does. */
-const DECODER_NAMES: Readonly<Record<string, FeatureName>> = { lzcnt: 'abm', clfsh: 'clflush', sha: 'sha_ni' };
-
 const leafKey = (leaf: number, subleaf: number): number => leaf * 256 + subleaf;
 
 function textRegisters(text: string): number[] {
@@ -66,12 +63,10 @@ export class CpuidTable {
   has(name: FeatureName): boolean { return this.features.has(name); }
 
   /** Whether an instruction of this feature, by the decoder's names, exists on this CPU. */
-  hasFeature(name: string): boolean {
-    return name === 'base' || this.features.has((DECODER_NAMES[name] ?? name) as FeatureName);
-  }
+  hasFeature(name: string): boolean { return hasDecoderFeature(this.features, name); }
 
   /** What the model promises and nobody implements yet. */
-  get missing(): readonly FeatureName[] { return this.#options.model.features.filter((name) => !IMPLEMENTED_FEATURES.has(name)); }
+  get missing(): readonly FeatureName[] { return this.#options.model.features.filter((name) => !implementedFeatures().has(name)); }
 
   lookup(leaf: number, subleaf: number): Registers {
     const { model } = this.#options;
@@ -85,7 +80,7 @@ export class CpuidTable {
   #selectFeatures(): ReadonlySet<FeatureName> {
     const { model, hypervisorLeaf, hasApic, add, drop } = this.#options;
     const wanted = new Set<FeatureName>([...model.features, ...add, ...(hypervisorLeaf ? ['hypervisor'] as const : [])]);
-    for (const name of wanted) if (!IMPLEMENTED_FEATURES.has(name) || drop.includes(name) || !hasApic && APIC_FEATURES.has(name)) wanted.delete(name);
+    for (const name of wanted) if (!implementedFeatures().has(name) || drop.includes(name) || !hasApic && APIC_FEATURES.has(name)) wanted.delete(name);
     return wanted;
   }
 

@@ -19,6 +19,7 @@ export function deliverException(cpu: Cpu): Delivery {
   for (;;) {
     const vector = state.word(STATE.faultVector), error = state.word(STATE.faultError);
     state.setWord(STATE.faultVector, -1);
+    state.setWord(STATE.inhibit, 0);
     cpu.debugHits = 0;
     if (vector === VECTOR.PF) state.setPair(STATE.cr2, state.word(STATE.faultAddress), state.word(STATE.faultAddress + 4));
     const hasError = (VECTORS_WITH_ERROR_CODE >> vector & 1) !== 0 && isProtected(state);
@@ -35,7 +36,6 @@ export function deliverException(cpu: Cpu): Delivery {
 
 function finish(cpu: Cpu): 'delivered' {
   cpu.state.setWord(STATE.halted, 0);
-  cpu.state.setWord(STATE.inhibit, 0);
   return 'delivered';
 }
 
@@ -45,6 +45,7 @@ function deliverBetween(cpu: Cpu, vector: number, source: number): Delivery {
   state.setWord(STATE.faultVector, -1);
   cpu.setReturn(state.word(STATE.rip), state.word(STATE.rip + 4));
   state.setWord(STATE.halted, 0);
+  state.setWord(STATE.inhibit, 0);
   return deliverEvent(cpu, vector, source, false, 0) ? finish(cpu) : deliverException(cpu);
 }
 

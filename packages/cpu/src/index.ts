@@ -4,7 +4,7 @@ export { CALLOUTS, SYSTEM_CALLOUTS } from './callouts.ts';
 export type { Callout, SystemCalloutName } from './callouts.ts';
 export { Cpu } from './cpu.ts';
 export type { CpuOptions } from './cpu.ts';
-export { FEATURES, IMPLEMENTED_FEATURES } from './cpuid-features.ts';
+export { FEATURES, implementedFeatures } from './cpuid-features.ts';
 export type { FeatureName } from './cpuid-features.ts';
 export { readFlags, writeFlags } from './flags.ts';
 export { CPU_MODELS } from './models.ts';
