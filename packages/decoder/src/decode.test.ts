@@ -105,6 +105,23 @@ describe('the end of the bytes', () => {
     expect(decode(bytes, 0, bytes.length, 64, inst)).toBe(12);
   });
 
+  it('changes no answer but "more", whatever the bytes', () => {
+    const bytes = new Uint8Array(4096);
+    for (let i = 0, x = 12345; i < bytes.length; i++, x = (Math.imul(x, 1_103_515_245) + 12_345) >>> 0) bytes[i] = i % 7 === 0 ? 0x66 : x >>> 16;
+    const far = new Instruction();
+    const near = new Instruction();
+    const wrong: string[] = [];
+    for (let at = 0; at < bytes.length - 64; at++) {
+      const whole = decode(bytes, at, bytes.length, 64, far);
+      const needed = whole > 0 ? whole : whole === -1 ? far.length : 15;
+      for (let cut = 0; cut <= 17; cut++) {
+        const answer = decode(bytes, at, at + cut, 64, near);
+        if (answer !== (cut >= needed ? whole : 0) || (answer > 0 && near.rowIndex !== far.rowIndex)) wrong.push(`at ${at} cut ${cut}: ${answer}, whole ${whole}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it('refuses an instruction of more than 15 bytes', () => {
     const nop = [0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0];
     const inst = new Instruction();

@@ -39,40 +39,57 @@ const index16 = Int8Array.of(6, 7, 6, 7, -1, -1, -1, -1);
 /** CR0, CR2, CR3, CR4, CR8 exist. */
 const VALID_CR = 0b1_0001_1101;
 
+/** From here on to the limit no read of `decodeAt` can reach it: 14 prefixes, then the longest instruction, and 4 bytes read ahead. */
+const SAFE_BYTES = 48;
+const MAX_LENGTH = 15;
+/** Copy of the last bytes before the limit, zeros behind. */
+const tail = new Uint8Array(SAFE_BYTES);
+
 /**
  * Decodes the instruction at `bytes[offset]` into `out`.
  * Returns its length, or NEED_MORE if it does not end before `limit`, INVALID, TOO_LONG. Never throws, never allocates.
  */
 export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 16 | 32 | 64, out: Instruction): number {
+  if (limit - offset >= SAFE_BYTES) return decodeAt(bytes, offset, mode, out);
+  return decodeTail(bytes, offset, limit, mode, out);
+}
+
+function decodeTail(bytes: Uint8Array, offset: number, limit: number, mode: 16 | 32 | 64, out: Instruction): number {
+  const available = limit - offset;
+  tail.fill(0);
+  for (let i = 0; i < available; i++) tail[i] = bytes[offset + i]!;
+  const length = decodeAt(tail, 0, mode, out);
+  const isShort = length === TOO_LONG ? available < MAX_LENGTH : (length === INVALID ? out.length : length) > available;
+  if (!isShort) return length;
+  out.length = 0;
+  return NEED_MORE;
+}
+
+function decodeAt(bytes: Uint8Array, offset: number, mode: 16 | 32 | 64, out: Instruction): number {
   const is64 = mode === 64;
-  const end = limit - offset > 15 ? offset + 15 : limit;
   const prefixes = is64 ? 256 : 0;
-  let p = offset;
+  let p = offset + 1;
   let rex = 0;
   let has66 = false;
   let has67 = false;
   let lock = false;
   let rep: 0 | 0xf2 | 0xf3 = 0;
   let segment = -1;
-  let b = 0;
+  let b = bytes[offset]!;
 
-  out.length = 0;
-  out.mode = mode;
-  for (;;) {
-    if (p >= end) return ranOut(offset, limit);
-    b = bytes[p++]!;
-    const kind = prefixKind[prefixes + b]!;
-    if (kind === PrefixKind.none) break;
+  for (let kind = prefixKind[prefixes + b]!; kind !== PrefixKind.none; kind = prefixKind[prefixes + b]!) {
     if (kind === PrefixKind.rex) {
       rex = b;
-      continue;
+    } else {
+      rex = 0; // REX counts only directly before the opcode
+      if (kind === PrefixKind.operandSize) has66 = true;
+      else if (kind === PrefixKind.rep) rep = b as 0xf2 | 0xf3;
+      else if (kind === PrefixKind.lock) lock = true;
+      else if (kind === PrefixKind.addressSize) has67 = true;
+      else if (!is64 || segmentOfPrefix[b]! >= 4 || segment < 4) segment = segmentOfPrefix[b]!;
     }
-    rex = 0; // REX counts only directly before the opcode
-    if (kind === PrefixKind.operandSize) has66 = true;
-    else if (kind === PrefixKind.rep) rep = b as 0xf2 | 0xf3;
-    else if (kind === PrefixKind.lock) lock = true;
-    else if (kind === PrefixKind.addressSize) has67 = true;
-    else if (!is64 || segmentOfPrefix[b]! >= 4 || segment < 4) segment = segmentOfPrefix[b]!;
+    if (p - offset >= MAX_LENGTH) return tooLong(out);
+    b = bytes[p++]!;
   }
 
   // Opcode map, and VEX which replaces prefixes and REX.
@@ -82,38 +99,32 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
   let vexV = 0;
   let prefixIndex = rep !== 0 ? (rep === 0xf3 ? 2 : 3) : has66 ? 1 : 0;
   if (b === 0x0f) {
-    if (p >= end) return ranOut(offset, limit);
     b = bytes[p++]!;
     map = 1;
     if (b === 0x38 || b === 0x3a) {
       map = b === 0x38 ? 2 : 3;
-      if (p >= end) return ranOut(offset, limit);
       b = bytes[p++]!;
     }
   } else if ((b & 0xfe) === 0xc4 || b === 0x62) {
-    if (p >= end) return ranOut(offset, limit);
     let payload = bytes[p]!;
     if (is64 || payload >= 0xc0) {
+      p++;
       if (b === 0x62 || prefixIndex !== 0 || rex !== 0 || lock) return invalid(out, p - offset);
       isVex = true;
       rex = payload & 0x80 ? 0x40 : 0x44;
-      p++;
+      map = 4;
       if (b === 0xc4) {
         map = (payload & 0x1f) + 3;
         if (map < 4 || map > 6) return invalid(out, p - offset);
         rex |= ((~payload >> 5) & 3);
-        if (p >= end) return ranOut(offset, limit);
         payload = bytes[p++]!;
         if (payload & 0x80) rex |= 8;
-      } else {
-        map = 4;
       }
       // Outside 64-bit mode there are eight registers: R and X are 1 by encoding, B and the top bit of vvvv are ignored.
       vexV = (~payload >> 3) & 15;
       if (!is64) rex &= 0x48;
       vexL = ((payload >> 2) & 1) as 0 | 1;
-      prefixIndex = (payload & 3) === 0 ? 0 : (payload & 3);
-      if (p >= end) return ranOut(offset, limit);
+      prefixIndex = payload & 3;
       b = bytes[p++]!;
     }
   }
@@ -126,12 +137,10 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
   let sizeIndex = is64 ? (rexW !== 0 ? 2 : has66 ? 0 : 1) : isVex ? 1 : (mode === 32) === has66 ? 0 : 1;
   const addressIndex = is64 ? (has67 ? 1 : 2) : (mode === 32) === has67 ? 0 : 1;
 
-  let modrm = 0;
+  // Read ahead, used or not.
+  const modrm = bytes[p]!;
   const hasModrm = (cell & 1) !== 0;
-  if (hasModrm) {
-    if (p >= end) return ranOut(offset, limit);
-    modrm = bytes[p++]!;
-  }
+  p += cell & 1;
 
   if (reference < 0) {
     const key = prefixIndex | ((modrm >> 3) & 7) << Key.reg | (modrm >= 0xc0 ? 1 << Key.mod : 0) | (modrm & 7) << Key.rm | rexW << (Key.w - 3)
@@ -151,6 +160,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
   if ((flags & RowFlag.mandatoryRep) !== 0) rep = 0;
 
   out.rowIndex = reference;
+  out.mode = mode;
   out.opSize = (2 << sizeIndex) as 2 | 4 | 8;
   out.addrSize = (2 << addressIndex) as 2 | 4 | 8;
   out.lock = lock;
@@ -163,9 +173,9 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
   out.vexV = is64 ? vexV : vexV & 7;
   out.vexW = (isVex ? rexW >> 3 : 0) as 0 | 1;
   out.hasModrm = hasModrm;
-  out.dispBytes = 0;
 
   let isReg = 0;
+  let dispBytes = 0;
   if (hasModrm) {
     const mod = (flags & RowFlag.ignoresMod) !== 0 ? 3 : modrm >> 6;
     out.mod = mod;
@@ -174,18 +184,60 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
       isReg = 8;
       out.rm = (modrm & 7) | ((rex & 1) << 3);
     } else {
-      p = addressIndex === 0 ? address16(bytes, p, end, mod, modrm & 7, out) : address32(bytes, p, end, mod, modrm & 7, rex, flags, is64, out);
-      if (p < 0) return ranOut(offset, limit);
-      out.dispOffset -= offset;
+      if (addressIndex === 0) {
+        dispBytes = registers16(mod, modrm & 7, out);
+      } else {
+        let base = (modrm & 7) | ((rex & 1) << 3);
+        let index = -1;
+        let scale = 0;
+        let sibBase = modrm & 7;
+        out.rm = base;
+        if (sibBase === 4) {
+          const sib = bytes[p++]!;
+          scale = sib >> 6;
+          index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+          if (index === 4 && (flags & RowFlag.vsib) === 0) index = -1;
+          sibBase = sib & 7;
+          base = sibBase | ((rex & 1) << 3);
+        }
+        out.ripRelative = false;
+        dispBytes = dispBytesByMod[mod]!;
+        if (mod === 0 && sibBase === 5) {
+          base = -1;
+          dispBytes = 4;
+          out.ripRelative = is64 && (modrm & 7) === 5;
+        }
+        out.base = base;
+        out.index = index;
+        out.scale = scale as 0 | 1 | 2 | 3;
+        out.seg = base === 4 || base === 5 ? 2 : 3;
+      }
       if (segment >= 0 && (!is64 || segment >= 4)) out.seg = segment;
+      // Four bytes are read, the ones that count are kept: cheaper than branching on their number.
+      const shift = dispShift[dispBytes]!;
+      const raw = bytes[p]! | (bytes[p + 1]! << 8) | (bytes[p + 2]! << 16) | (bytes[p + 3]! << 24);
+      out.disp = dispBytes === 0 ? 0 : (raw << shift) >> shift;
+      out.dispOffset = p - offset;
+      p += dispBytes;
     }
   }
+  out.dispBytes = dispBytes;
 
   const imm = flags >> IMM_SHIFT;
   if (imm !== Imm.none) {
+    const form = immForms[imm << 2 | sizeIndex]!;
+    const immBytes = form & 7;
     out.immOffset = p - offset;
-    p = immediate(bytes, p, end, imm, sizeIndex, addressIndex, is64, out);
-    if (p < 0) return ranOut(offset, limit);
+    if ((form & RARE_IMM) === 0) {
+      const shift = dispShift[immBytes]!;
+      const raw = bytes[p]! | (bytes[p + 1]! << 8) | (bytes[p + 2]! << 16) | (bytes[p + 3]! << 24);
+      const value = (form & SIGNED_IMM) !== 0 ? (raw << shift) >> shift : (raw << shift) >>> shift;
+      out.immLo = value | 0;
+      out.immHi = value >> 31;
+      p += immBytes;
+    } else {
+      p = rareImmediate(bytes, p, imm, sizeIndex, addressIndex, out);
+    }
     out.immBytes = p - offset - out.immOffset;
   } else {
     out.immBytes = 0;
@@ -216,19 +268,23 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
     } while (++i < count);
   }
 
+  const length = p - offset;
   if (lock || isVex || (flags & RowFlag.checked) !== 0) {
     // An unused vvvv must be 1111b, also outside 64-bit mode where its top bit is otherwise ignored.
-    if (isVex && vexV !== 0 && (flags & RowFlag.usesVvvv) === 0) return invalid(out, p - offset);
-    if (!isLegal(flags, lock, isReg, out)) return invalid(out, p - offset);
+    if (isVex && vexV !== 0 && (flags & RowFlag.usesVvvv) === 0) return invalid(out, length);
+    if (!isLegal(flags, lock, isReg, out)) return invalid(out, length);
   }
-  return (out.length = p - offset);
+  if (length > MAX_LENGTH) return tooLong(out);
+  return (out.length = length);
 }
 
-function ranOut(offset: number, limit: number): number {
-  return limit - offset >= 15 ? TOO_LONG : NEED_MORE;
+function tooLong(out: Instruction): number {
+  out.length = 0;
+  return TOO_LONG;
 }
 
 function invalid(out: Instruction, consumed: number): number {
+  if (consumed > MAX_LENGTH) return tooLong(out);
   out.length = consumed;
   return INVALID;
 }
@@ -283,159 +339,64 @@ function isLegal(flags: number, lock: boolean, isReg: number, out: Instruction):
   return true;
 }
 
-function address16(bytes: Uint8Array, at: number, end: number, mod: number, rm: number, out: Instruction): number {
-  let p = at;
-  out.base = base16[rm]!;
+/** Bytes of displacement by mod, 32- and 64-bit addresses. */
+const dispBytesByMod = Uint8Array.of(0, 1, 4, 0);
+/** How far to shift a dword left and right again to keep its low bytes. */
+const dispShift = Uint8Array.of(0, 24, 16, 8, 0);
+
+const SIGNED_IMM = 8;
+const RARE_IMM = 16;
+/** Immediates of up to four bytes: count and sign by kind * 4 + operand size index. */
+const immForms = new Uint8Array(16 * 4).fill(RARE_IMM);
+for (let size = 0; size < 3; size++) {
+  const dword = (size === 0 ? 2 : 4) | SIGNED_IMM;
+  immForms[Imm.byte << 2 | size] = immForms[Imm.is4 << 2 | size] = 1;
+  immForms[Imm.byteSigned << 2 | size] = immForms[Imm.relByte << 2 | size] = 1 | SIGNED_IMM;
+  immForms[Imm.word << 2 | size] = 2;
+  immForms[Imm.z << 2 | size] = immForms[Imm.relZ << 2 | size] = dword;
+  if (size < 2) immForms[Imm.v << 2 | size] = dword;
+}
+
+/** Registers of the 16-bit forms; returns the bytes of displacement. */
+function registers16(mod: number, rm: number, out: Instruction): number {
+  const isAbsolute = mod === 0 && rm === 6;
+  out.base = isAbsolute ? -1 : base16[rm]!;
   out.index = index16[rm]!;
   out.scale = 0;
   out.ripRelative = false;
   out.rm = rm;
-  out.disp = 0;
   out.seg = out.base === 5 ? 2 : 3;
-  out.dispOffset = p;
-  if (mod === 1) {
-    if (p >= end) return -1;
-    out.disp = (bytes[p++]! << 24) >> 24;
-    out.dispBytes = 1;
-  } else if (mod === 2 || rm === 6) {
-    if (p + 2 > end) return -1;
-    out.disp = ((bytes[p]! << 16) | (bytes[p + 1]! << 24)) >> 16;
-    p += 2;
-    out.dispBytes = 2;
-    if (mod === 0) {
-      out.base = -1;
-      out.seg = 3;
-    }
-  }
-  return p;
+  return isAbsolute ? 2 : mod;
 }
 
-function address32(
-  bytes: Uint8Array, at: number, end: number, mod: number, rm: number, rex: number, flags: number, is64: boolean, out: Instruction,
-): number {
-  let p = at;
-  let base = rm | ((rex & 1) << 3);
-  let index = -1;
-  let scale = 0;
-  let ripRelative = false;
-  let disp32 = mod === 2;
-  out.rm = base;
-  if (rm === 4) {
-    if (p >= end) return -1;
-    const sib = bytes[p++]!;
-    scale = sib >> 6;
-    index = ((sib >> 3) & 7) | ((rex & 2) << 2);
-    if (index === 4 && (flags & RowFlag.vsib) === 0) index = -1;
-    base = (sib & 7) | ((rex & 1) << 3);
-    if ((sib & 7) === 5 && mod === 0) {
-      base = -1;
-      disp32 = true;
-    }
-  } else {
-    if (rm === 5 && mod === 0) {
-      base = -1;
-      disp32 = true;
-      ripRelative = is64;
-    }
-  }
-  out.base = base;
-  out.index = index;
-  out.scale = scale as 0 | 1 | 2 | 3;
-  out.ripRelative = ripRelative;
-  out.seg = base === 4 || base === 5 ? 2 : 3;
-  out.dispOffset = p;
-  if (disp32) {
-    if (p + 4 > end) return -1;
-    out.disp = bytes[p]! | (bytes[p + 1]! << 8) | (bytes[p + 2]! << 16) | (bytes[p + 3]! << 24);
-    p += 4;
-    out.dispBytes = 4;
-  } else if (mod === 1) {
-    if (p >= end) return -1;
-    out.disp = (bytes[p++]! << 24) >> 24;
-    out.dispBytes = 1;
-  } else {
-    out.disp = 0;
-  }
-  return p;
-}
-
-function immediate(
-  bytes: Uint8Array, at: number, end: number, imm: number, sizeIndex: number, addressIndex: number, is64: boolean, out: Instruction,
-): number {
+function rareImmediate(bytes: Uint8Array, at: number, imm: number, sizeIndex: number, addressIndex: number, out: Instruction): number {
+  const lo = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+  out.immLo = lo;
+  out.immHi = 0;
   switch (imm) {
-    case Imm.byte:
-    case Imm.is4:
-      if (at >= end) return -1;
-      out.immLo = bytes[at]!;
-      out.immHi = 0;
-      return at + 1;
-    case Imm.byteSigned:
-    case Imm.relByte:
-      if (at >= end) return -1;
-      out.immLo = (bytes[at]! << 24) >> 24;
-      out.immHi = out.immLo >> 31;
-      return at + 1;
-    case Imm.z:
-    case Imm.relZ:
-      if (sizeIndex === 0) return signedWord(bytes, at, end, out);
-      return signedDword(bytes, at, end, out);
-    case Imm.v:
-      if (sizeIndex === 0) return signedWord(bytes, at, end, out);
-      if (sizeIndex === 1) return signedDword(bytes, at, end, out);
-      return qword(bytes, at, end, out);
     case Imm.one:
       out.immLo = 1;
-      out.immHi = 0;
       return at;
-    case Imm.word:
-      return word(bytes, at, end, out);
     case Imm.moffs:
-      if (addressIndex === 2) return qword(bytes, at, end, out);
-      if (addressIndex === 0) return word(bytes, at, end, out);
-      if (signedDword(bytes, at, end, out) < 0) return -1;
-      out.immHi = 0;
-      return at + 4;
+      if (addressIndex === 0) out.immLo = lo & 0xffff;
+      if (addressIndex === 2) out.immHi = highDword(bytes, at);
+      return at + (2 << addressIndex);
     case Imm.far: {
-      const p = sizeIndex === 0 ? word(bytes, at, end, out) : signedDword(bytes, at, end, out);
-      if (p < 0 || p + 2 > end) return -1;
-      out.immHi = 0;
-      out.imm2 = bytes[p]! | (bytes[p + 1]! << 8);
-      return p + 2;
+      if (sizeIndex === 0) out.immLo = lo & 0xffff;
+      const selector = at + (sizeIndex === 0 ? 2 : 4);
+      out.imm2 = bytes[selector]! | (bytes[selector + 1]! << 8);
+      return selector + 2;
     }
     case Imm.wordAndByte:
-      if (at + 3 > end) return -1;
+      out.immLo = lo & 0xffff;
       out.imm2 = bytes[at + 2]!;
-      word(bytes, at, end, out);
       return at + 3;
     default:
-      return at;
+      out.immHi = highDword(bytes, at);
+      return at + 8;
   }
 }
 
-function word(bytes: Uint8Array, at: number, end: number, out: Instruction): number {
-  if (at + 2 > end) return -1;
-  out.immLo = bytes[at]! | (bytes[at + 1]! << 8);
-  out.immHi = 0;
-  return at + 2;
-}
-
-function signedWord(bytes: Uint8Array, at: number, end: number, out: Instruction): number {
-  if (at + 2 > end) return -1;
-  out.immLo = ((bytes[at]! << 16) | (bytes[at + 1]! << 24)) >> 16;
-  out.immHi = out.immLo >> 31;
-  return at + 2;
-}
-
-function signedDword(bytes: Uint8Array, at: number, end: number, out: Instruction): number {
-  if (at + 4 > end) return -1;
-  out.immLo = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-  out.immHi = out.immLo >> 31;
-  return at + 4;
-}
-
-function qword(bytes: Uint8Array, at: number, end: number, out: Instruction): number {
-  if (at + 8 > end) return -1;
-  out.immLo = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-  out.immHi = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
-  return at + 8;
+function highDword(bytes: Uint8Array, at: number): number {
+  return bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
 }
