@@ -11,7 +11,7 @@ import { fillRandomStrings, randomSource } from './random.ts';
 
 const HELP = `Compares @vmm/decoder with iced-x86 and objdump, and measures it.
 
-  node src/main.ts compare [--random N] [--mode 16,32,64] [--seed S] [--no-objdump] [--no-iced] [FILE...]
+  node src/main.ts compare [--random N] [--mode 16,32,64] [--seed S] [--syntax intel,att] [--no-objdump] [--no-iced] [FILE...]
       every instruction of the ELF FILEs, and N random byte strings in each mode:
       length, validity, mnemonic, operands (iced-x86); length and text (objdump)
   node src/main.ts bench [--rounds N] [FILE]
@@ -36,7 +36,9 @@ function codeOf(path: string): { mode: 32 | 64; sections: readonly CodeSection[]
   return { mode: elf.mode, sections: elf.sections.filter((s) => s.bytes.length > 64) };
 }
 
-async function compareFile(path: string, useIced: boolean, useObjdump: boolean): Promise<number> {
+type Syntax = 'intel' | 'att';
+
+async function compareFile(path: string, useIced: boolean, syntaxes: readonly Syntax[]): Promise<number> {
   const { mode, sections } = codeOf(path);
   let unexplained = 0;
   if (useIced) {
@@ -45,12 +47,10 @@ async function compareFile(path: string, useIced: boolean, useObjdump: boolean):
     print(`${path} with iced-x86`, report);
     unexplained += report.unexplained;
   }
-  if (useObjdump) {
-    for (const syntax of ['intel', 'att'] as const) {
-      const report = await compareWithObjdump(['-d', path], mode, syntax);
-      print(`${path} with objdump, ${syntax === 'intel' ? 'Intel' : 'AT&T'} syntax`, report);
-      unexplained += report.unexplained;
-    }
+  for (const syntax of syntaxes) {
+    const report = await compareWithObjdump(['-d', path], mode, syntax);
+    print(`${path} with objdump, ${syntax === 'intel' ? 'Intel' : 'AT&T'} syntax`, report);
+    unexplained += report.unexplained;
   }
   return unexplained;
 }
@@ -110,12 +110,17 @@ function listClasses(): void {
   }
 }
 
+function syntaxOf(name: string): Syntax {
+  if (name !== 'intel' && name !== 'att') throw new Error(`--syntax ${name}: intel or att`);
+  return name;
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       help: { type: 'boolean', short: 'h' }, random: { type: 'string', default: '0' }, mode: { type: 'string', default: '16,32,64' },
-      seed: { type: 'string', default: '1' }, rounds: { type: 'string', default: '5' }, 'no-objdump': { type: 'boolean' }, 'no-iced': { type: 'boolean' },
+      seed: { type: 'string', default: '1' }, syntax: { type: 'string', default: 'intel,att' }, rounds: { type: 'string', default: '5' }, 'no-objdump': { type: 'boolean' }, 'no-iced': { type: 'boolean' },
     },
   });
   const [command, ...files] = positionals;
@@ -132,8 +137,9 @@ async function main(): Promise<number> {
     return 0;
   }
   if (command !== 'compare') throw new Error(`unknown command "${command}"; try --help`);
+  const syntaxes = values['no-objdump'] === true ? [] : values.syntax.split(',').map(syntaxOf);
   let unexplained = 0;
-  for (const file of files) unexplained += await compareFile(file, values['no-iced'] !== true, values['no-objdump'] !== true);
+  for (const file of files) unexplained += await compareFile(file, values['no-iced'] !== true, syntaxes);
   if (Number(values.random) > 0) {
     for (const mode of values.mode.split(',').map(Number)) {
       if (mode !== 16 && mode !== 32 && mode !== 64) throw new Error(`--mode ${mode}: 16, 32 or 64`);
