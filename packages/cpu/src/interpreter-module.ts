@@ -1,5 +1,5 @@
 import { CALLOUT_ID, defineHelpers } from '@vmm/isa';
-import type { Form, InstructionEntry } from '@vmm/isa';
+import type { Form, HelperFunctions, InstructionEntry } from '@vmm/isa';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import { ModuleBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
@@ -106,7 +106,7 @@ function defineHandler(module: ModuleBuilder, machine: InterpreterMachine, handl
  */
 interface RunImports { readonly access: FunctionRef; readonly lookup: FunctionRef; readonly interpreted: FunctionRef; readonly becameHot: FunctionRef }
 
-function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], imports: RunImports): FunctionRef {
+function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], imports: RunImports, settleFlags: FunctionRef): FunctionRef {
   const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb, hash = geometry.privateBase + VCPU_LAYOUT.blockHash;
   const at = (field: keyof typeof STATE): number => state + STATE[field];
   const { access, lookup, interpreted, becameHot } = imports;
@@ -114,8 +114,9 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
   return module.define([], ['i32'], (fn) => {
     const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32');
     fn.loop((dispatch) => {
-      fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { fn.return(w.i32(EXIT.pending)); });
-      fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { fn.return(w.i32(EXIT.budget)); });
+      const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }); };
+      fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { settle(); fn.return(w.i32(EXIT.pending)); });
+      fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { settle(); fn.return(w.i32(EXIT.budget)); });
       fn.set(rip, w.load('i64', 64, w.i32(0), at('rip')));
       fn.set(linear, w.and(w.add(fn.get(rip), w.load('i64', 64, w.i32(0), at('segment') + 16)), w.load('i64', 64, w.i32(0), at('linearMask'))));
       fn.set(entry, tlbEntry(fn.get(linear)));
@@ -124,7 +125,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       }, () => {
         fn.set(host, access.call(w.wrap(fn.get(linear)), w.wrap(w.shrU(fn.get(linear), w.i64(32))), w.i32(1), w.i32(2)));
         fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
-        fn.unless(fn.get(host), () => { fn.return(w.i32(EXIT.fault)); });
+        fn.unless(fn.get(host), () => { settle(); fn.return(w.i32(EXIT.fault)); });
       });
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
       fn.set(slot, blockSlot(fn.get(host), key));
@@ -133,17 +134,21 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       }, () => {
         fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
         fn.set(record, lookup.call(fn.get(host)));
-        fn.unless(fn.get(record), () => { fn.return(w.i32(EXIT.fault)); });
+        fn.unless(fn.get(record), () => { settle(); fn.return(w.i32(EXIT.fault)); });
       });
       fn.store(64, w.i32(0), at('blockRip'), fn.get(rip));
-      const enter = (): void => {
+      const enter = (region: Label): void => {
         const header = fn.let(w.sub(fn.get(record), w.i32(RECORD.sizeBytes)));
-        fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), w.load('i32', 32, header, BLOCK_HEADER.instructions)));
+        const instructions = fn.let(w.load('i32', 32, header, BLOCK_HEADER.instructions));
+        fn.unless(instructions, () => { fn.br(region); });
+        settle();
+        fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), instructions));
         const heat = fn.let(w.sub(w.load('i32', 32, header, BLOCK_HEADER.heat), w.i32(1)));
         fn.store(32, header, BLOCK_HEADER.heat, heat);
         fn.unless(heat, () => { fn.callVoid(becameHot.index, [fn.get(host)]); });
       };
-      fn.scope(enter);
+      // a region's stub says that it has no instructions: it counts its own and takes flags as they are
+      fn.block((region) => { fn.scope(() => { enter(region); }); });
       const leave = (): void => {
         const ip = w.sub(w.load('i32', 16, fn.get(record), RECORD.end), w.load('i32', 8, fn.get(record), RECORD.length));
         fn.store(64, w.i32(0), at('rip'), w.add(w.load('i64', 64, w.i32(0), at('blockRip')), w.extendU(ip)));
@@ -176,15 +181,18 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           // translated code: it has set rip itself, or its entry check failed and the block must be interpreted this time
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), () => {
             fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+            settle();
             fn.return(w.i32(EXIT.fault));
           });
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.interpret)), () => {
             fn.set(record, interpreted.call(fn.get(host)));
             fn.if(fn.get(record), () => {
-              fn.scope(enter);
+              // a region's stub says that it has no instructions: it counts its own and takes flags as they are
+      fn.block((region) => { fn.scope(() => { enter(region); }); });
               fn.br(next);
             });
             fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+            settle();
             fn.return(w.i32(EXIT.fault));
           });
           fault();
@@ -193,6 +201,18 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       fn.unreachable();
     });
     fn.unreachable();
+  });
+}
+
+/** Bring flags that translated code left as operation and operands into `flagResult` and `flagAux`. */
+function defineSettleFlags(module: ModuleBuilder, stateBase: number, helpers: HelperFunctions): FunctionRef {
+  const at = (field: keyof typeof STATE): number => stateBase + STATE[field];
+  return module.define([], [], (fn) => {
+    const kind = fn.let(w.load('i32', 32, w.i32(0), at('flagKind'))), result = fn.let(w.load('i64', 64, w.i32(0), at('flagResult')));
+    const operands = (['flagA', 'flagB'] as const).map((field) => w.load('i64', 64, w.i32(0), at(field)));
+    fn.store(32, w.i32(0), at('flagAux'), helpers['lazyAux']!.call(kind, ...operands, result));
+    fn.store(64, w.i32(0), at('flagResult'), helpers['lazyResult']!.call(kind, result));
+    fn.store(32, w.i32(0), at('flagKind'), w.i32(0));
   });
 }
 
@@ -247,7 +267,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
   const machine = new InterpreterMachine(geometry.privateBase, core);
   module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), ...others.map((handler) => defineHandler(module, machine, handler))]);
-  module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }));
+  module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers)));
   return module.finish();
 }
 

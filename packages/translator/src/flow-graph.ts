@@ -46,6 +46,8 @@ export interface CodeSource {
 
 const PAGE = 4096;
 const LONGEST = 15;
+/** A return compares with at most this many addresses before it leaves. */
+const MAX_RETURN_SITES = 4;
 
 export class FlowGraph {
   readonly blocks: FlowBlock[] = [];
@@ -54,6 +56,8 @@ export class FlowGraph {
   readonly #limits: RegionLimits;
   readonly #steps = new Map<number, Step | undefined>();
   #instructions = 0;
+  /** Addresses after calls whose target is in the region too. */
+  readonly #returnSites = new Set<number>();
 
   constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
     this.#source = source;
@@ -125,7 +129,9 @@ export class FlowGraph {
         if (step === undefined) break;
         const after = delta + step.inst.length;
         const targets = branchTargets(step, after);
+        if (isCall(step) && leaders.size + 1 < this.#limits.maxBlocks && this.#wanted(after)) this.#returnSites.add(after);
         if (targets !== undefined) {
+          if (isCall(step)) targets.push(after);
           for (const target of targets) {
             if (leaders.has(target)) continue;
             if (leaders.size >= this.#limits.maxBlocks || !this.#wanted(target)) continue;
@@ -160,18 +166,23 @@ export class FlowGraph {
       block.endDelta = after;
       const targets = branchTargets(step, after);
       if (targets !== undefined) { block.kind = targets.length === 2 ? 'branch' : 'jump'; block.targets = targets; return; }
-      if (endsRegion(step)) { block.kind = 'leave'; return; }
+      if (endsRegion(step)) {
+        block.kind = 'leave';
+        if (step.inst.row.mnemonic === 'ret') block.targets = [...this.#returnSites].slice(0, MAX_RETURN_SITES);
+        return;
+      }
       at = after;
     }
   }
 }
 
 const isRelative = (step: Step): boolean => step.form.operands[0]?.kind === 'imm' && step.inst.row.mnemonic.startsWith('j') && !step.inst.row.mnemonic.endsWith('f');
+const isCall = (step: Step): boolean => step.inst.row.mnemonic === 'call' && step.form.operands[0]?.kind === 'imm';
 const isLoop = (step: Step): boolean => step.inst.row.mnemonic.startsWith('loop');
 
 /** Direct near branches: [fall-through, taken] or [target]; undefined for everything else. Backward displacement is signed. */
 function branchTargets(step: Step, after: number): number[] | undefined {
-  if (step.inst.row.mnemonic === 'jmp' && isRelative(step)) return [after + step.inst.immLo];
+  if (isCall(step) || (step.inst.row.mnemonic === 'jmp' && isRelative(step))) return [after + step.inst.immLo];
   if (isRelative(step) || isLoop(step)) return [after, after + step.inst.immLo];
   return undefined;
 }

@@ -83,7 +83,12 @@ export class RegionEmitter {
     });
     switch (block.kind) {
       case 'stop': machine.leaveTo(block.endDelta); return;
-      case 'leave': if (machine.outcome.type !== 'leave') machine.leaveTo(block.endDelta); return;
+      case 'leave': {
+        const { outcome } = machine;
+        if (outcome.type === 'dynamic') this.#indirect(block, outcome.target);
+        else if (outcome.type !== 'leave') machine.leaveTo(block.endDelta);
+        return;
+      }
       case 'jump': this.#go(block, block.targets[0]!); return;
       case 'branch': {
         const { outcome } = machine;
@@ -95,6 +100,18 @@ export class RegionEmitter {
         this.#go(block, next);
       }
     }
+  }
+
+  /** A computed target: return addresses of calls made in this region go on in place. */
+  #indirect(block: FlowBlock, target: w.Expr): void {
+    const machine = this.#machine;
+    machine.flushFlags();
+    for (const site of block.targets) {
+      if (!this.#byDelta.has(site)) continue;
+      this.#fn.if(w.eq(target, machine.ripAt(site)), () => { this.#go(block, site); });
+      machine.pending = { type: 'locals' };
+    }
+    machine.leaveToTarget(target);
   }
 
   /** Continue at a delta: in place, by branch, or out of the region. */

@@ -20,7 +20,7 @@ type Pending =
   | { readonly type: 'operation'; /** No carry came in: comparisons can be made on the operands. */ readonly isPlain: boolean; readonly operation: Operation; readonly size: number; readonly a: Expr; readonly b: Expr; readonly result: Expr };
 
 /** How the last instruction of a block goes on; the region's emitter turns it into structured control flow. */
-export type Outcome = { readonly type: 'next' } | { readonly type: 'branch'; readonly condition: Expr } | { readonly type: 'jump' } | { readonly type: 'leave' };
+export type Outcome = { readonly type: 'next' } | { readonly type: 'dynamic'; readonly target: Expr } | { readonly type: 'branch'; readonly condition: Expr } | { readonly type: 'jump' } | { readonly type: 'leave' };
 
 export const STATUS = { dispatch: 1, fault: 3, interpret: 4 } as const;
 
@@ -95,11 +95,12 @@ export class TranslatorMachine extends Machine {
     fn.set(this.ripBase, w.load('i64', 64, w.i32(0), this.stateAddress('rip')));
     fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
     fn.set(this.#tag, w.load('i64', 64, w.i32(0), this.stateAddress('tlbTag')));
-    fn.set(this.#kind, w.i32(KIND.ready));
-    const result = w.load('i64', 64, w.i32(0), this.stateAddress('flagResult'));
-    fn.set(this.#flagR, this.is64 ? result : w.load('i32', 32, w.i32(0), this.stateAddress('flagResult')));
+    const word = (field: 'flagA' | 'flagB' | 'flagResult'): Expr => w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress(field));
+    fn.set(this.#kind, w.load('i32', 32, w.i32(0), this.stateAddress('flagKind')));
+    fn.set(this.#flagR, word('flagResult'));
+    fn.set(this.#flagB, word('flagB'));
     const aux = w.load('i32', 32, w.i32(0), this.stateAddress('flagAux'));
-    fn.set(this.#flagA, this.is64 ? w.extendU(aux) : aux);
+    fn.set(this.#flagA, w.select(fn.get(this.#kind), word('flagA'), this.is64 ? w.extendU(aux) : aux));
     this.#registers.forEach((local, number) => {
       if (local !== undefined) fn.set(local, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('gpr', number)));
     });
@@ -111,9 +112,13 @@ export class TranslatorMachine extends Machine {
       const value = fn.get(this.#registers[number]!);
       fn.store(64, w.i32(0), this.stateAddress('gpr', number), this.is64 ? value : w.extendU(value));
     }
-    const { result, aux } = this.#localFlags();
-    fn.store(64, w.i32(0), this.stateAddress('flagResult'), result);
-    fn.store(32, w.i32(0), this.stateAddress('flagAux'), aux);
+    // as they are: the run loop settles them when somebody else is to look
+    const wide = (value: Expr): Expr => (this.is64 ? value : w.extendU(value));
+    fn.store(32, w.i32(0), this.stateAddress('flagKind'), fn.get(this.#kind));
+    fn.store(64, w.i32(0), this.stateAddress('flagA'), wide(fn.get(this.#flagA)));
+    fn.store(64, w.i32(0), this.stateAddress('flagB'), wide(fn.get(this.#flagB)));
+    fn.store(64, w.i32(0), this.stateAddress('flagResult'), this.is64 ? fn.get(this.#flagR) : w.extendS(fn.get(this.#flagR)));
+    fn.store(32, w.i32(0), this.stateAddress('flagAux'), this.is64 ? w.wrap(fn.get(this.#flagA)) : fn.get(this.#flagA));
     fn.store(64, w.i32(0), this.stateAddress('rip'), fn.get(this.rip));
     fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
     fn.return(fn.get(this.status));
@@ -463,9 +468,12 @@ export class TranslatorMachine extends Machine {
     return this.fn.let(this.#cut(this.ripAt(delta + inst.length + inst.immLo), this.size));
   }
   jump(target: Expr, size = this.size): void {
+    this.outcome = { type: 'dynamic', target: this.fn.once(this.#cut(target, size)) };
+  }
+  /** Leave for the dispatcher at an address computed by the code. */
+  leaveToTarget(target: Expr): void {
     this.flushFlags();
-    this.#leave(this.#cut(target, size), STATUS.dispatch);
-    this.outcome = { type: 'leave' };
+    this.#leave(target, STATUS.dispatch);
   }
   jumpRelative(): void { this.outcome = { type: 'jump' }; }
   jumpRelativeIf(condition: Expr): void { this.outcome = { type: 'branch', condition: this.fn.once(condition) }; }
