@@ -7,15 +7,18 @@ import { benchDecoders, commonInstructions } from './bench.ts';
 import { compareWithIced, compareWithObjdump, everyInstruction, everyString, Report } from './compare.ts';
 import { ICED_DIFFERENCES, OBJDUMP_DIFFERENCES } from './differences.ts';
 import { readElf, type CodeSection } from './elf.ts';
+import { compareWithGas } from './gas.ts';
 import { fillRandomStrings, randomSource } from './random.ts';
 
-const HELP = `Compares @vmm/decoder with iced-x86 and objdump, and measures it.
+const HELP = `Compares @vmm/decoder with iced-x86 and objdump, @vmm/assembler with GNU as, and measures the decoders.
 
   node src/main.ts compare [--random N] [--mode 16,32,64] [--seed S] [--syntax intel,att] [--no-objdump] [--no-iced] [FILE...]
       every instruction of the ELF FILEs, and N random byte strings in each mode:
       length, validity, mnemonic, operands (iced-x86); length and text (objdump)
   node src/main.ts bench [--rounds N] [FILE]
       millions of instructions a second of both decoders, in one process, on the code of FILE (default: this Node)
+  node src/main.ts assemble [--random N] [--seed S]
+      @vmm/assembler with GNU as, on the text of N random byte strings
   node src/main.ts classes
       the known classes of difference, with their reasons
 
@@ -103,6 +106,17 @@ function bench(path: string, rounds: number): void {
   console.log(`${path} ${largest.name}: ${result.instructions} instructions; millions a second: @vmm/decoder ${result.own.toFixed(1)}, iced-x86 ${result.iced.toFixed(1)} (${(result.own / result.iced).toFixed(2)}x)`);
 }
 
+function compareAssemblers(strings: number, seed: number): number {
+  let problems = 0;
+  for (const mode of [32, 64] as const) {
+    const report = compareWithGas(mode, strings, seed);
+    console.log(`${mode}-bit: ${report.compared} instructions, ${report.same} the same bytes, ${report.equivalent} equivalent, ${report.problems.length} problems`);
+    for (const problem of report.problems) console.log(`  ?  ${problem}`);
+    problems += report.problems.length;
+  }
+  return problems === 0 ? 0 : 1;
+}
+
 function listClasses(): void {
   for (const [title, classes] of [['iced-x86', ICED_DIFFERENCES], ['objdump', OBJDUMP_DIFFERENCES]] as const) {
     console.log(`${title}:`);
@@ -132,6 +146,7 @@ async function main(): Promise<number> {
     bench(files[0] ?? process.execPath, Number(values.rounds));
     return 0;
   }
+  if (command === 'assemble') return compareAssemblers(Number(values.random) || 20_000, Number(values.seed));
   if (command === 'classes') {
     listClasses();
     return 0;
