@@ -79,13 +79,13 @@ export function createBoard(options: BoardOptions): Board {
     return device;
   };
 
-  let moveApic: ((gpa: number | undefined) => void) | undefined;
+  const apicWindow: { move?: (gpa: number | undefined) => void } = {}; // the APIC tells its place before there is a window to move
   const interrupts = new InterruptController({
-    clock: options.clock, busHz: options.lapicHz ?? DEFAULT_LAPIC_HZ, onRelocate: (_vcpu, gpa) => { moveApic?.(gpa); },
+    clock: options.clock, busHz: options.lapicHz ?? DEFAULT_LAPIC_HZ, onRelocate: (_vcpu, gpa) => { apicWindow.move?.(gpa); },
     ...(options.tscToNs === undefined ? {} : { tscToNs: options.tscToNs }),
   });
   const cpu = interrupts.cpu(0);
-  moveApic = followApic(mmio, cpu);
+  apicWindow.move = followApic(mmio, cpu);
   cpu.onChange = options.onAttention;
   for (const chip of interrupts.devices) attach(chip);
 

@@ -77,7 +77,7 @@ export class RunCommand {
 
   #machineOptions(boot: MachineOptions['boot']): MachineOptions {
     const { memory, cpu, engine, clock, placement, reboot, onTripleFault } = this.#config;
-    return { boot, ...defined({ memory, cpu, engine, clock, placement, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset' } as MachineOptions;
+    return { boot, ...defined({ memory, cpu, engine, clock, placement, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset' };
   }
 
   #listen(machine: Machine): void {

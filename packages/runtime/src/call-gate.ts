@@ -27,8 +27,9 @@ export class CallGate {
 
   /** The interface with every call counted. */
   counted<Api extends ControlInterface<Api>>(api: Api): Api {
-    const counted: Record<string, (...args: never[]) => Promise<unknown>> = {};
-    for (const [name, method] of Object.entries(api) as [string, (...args: never[]) => unknown][]) {
+    const counted: Record<string, (...args: unknown[]) => Promise<unknown>> = {};
+    const methods = Object.entries(api) as [string, (...args: unknown[]) => unknown][];
+    for (const [name, method] of methods) {
       counted[name] = async (...args) => {
         try {
           return await method(...args);

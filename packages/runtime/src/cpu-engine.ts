@@ -1,5 +1,5 @@
 import { CPU_MODELS, PENDING, readFlags, Vcpu } from '@vmm/cpu';
-import type { CpuModel, CpuModelName, TranslationContext, VcpuOptions } from '@vmm/cpu';
+import type { CpuModel, CpuModelName, TranslationContext } from '@vmm/cpu';
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { FPU_CALLOUTS } from '@vmm/fpu';
 import { EptMmu } from '@vmm/mmu-ept';
@@ -25,10 +25,10 @@ class CpuEngine implements Engine {
     this.#parts = parts;
     this.#model = CPU_MODELS[config.cpu as CpuModelName];
     this.#vcpu = new Vcpu({
-      memory, model: this.#model, ports: board.ports as Vcpu['cpu']['ports'], interrupts: board.cpu, apic: board.cpu,
+      memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu,
       clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())) },
       createMmu: (context) => new EptMmu(context),
-      callouts: FPU_CALLOUTS as NonNullable<VcpuOptions['callouts']>,
+      callouts: FPU_CALLOUTS,
       ...(config.engine === 'interpreter' ? {} : { createTranslator: (context: TranslationContext) => new RegionTranslator(context) }),
     });
   }

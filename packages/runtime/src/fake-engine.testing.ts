@@ -52,7 +52,7 @@ class FakeEngine implements Engine {
       case 'reset-once': if (this.#boots === 1) this.#board.ports.write(PORT.RESET_CONTROL, 1, 6); return this.#next();
       case 'crash': throw new Error('the engine is on fire');
       case 'exit': process.exit(9);
-      // eslint-disable-next-line no-fallthrough -- process.exit never returns
+       
       case 'clear-fifo': this.#board.ports.write(PORT.COM1 + 2, 1, 7); return this.#next();
       case 'echo': return this.#echo();
       case 'timer': return this.#timer();

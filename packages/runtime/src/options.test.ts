@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from './options.ts';
-import type { MachineOptions } from './options.ts';
 import { formatSize, parseSize } from './size.ts';
 
 const boot = { kernel: Uint8Array.of(1) };
-const resolve = (options: object, cores = 8): ReturnType<typeof resolveOptions> => resolveOptions({ boot, ...options } as MachineOptions, cores, ['default', 'pentium']);
+const resolve = (options: object, cores = 8): ReturnType<typeof resolveOptions> => resolveOptions({ boot, ...options }, cores, ['default', 'pentium']);
 
 describe('options', () => {
   it('have defaults for everything but the image', () => {

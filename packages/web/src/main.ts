@@ -42,6 +42,7 @@ async function boot(): Promise<void> {
       kernelUrl: address.get('kernel') ?? undefined, initrdUrl: address.get('initrd') ?? undefined,
     }, say);
     const made = machine = createMachine({ boot: image, memory: field('memory').value, cpu: field('cpu').value });
+    (globalThis as unknown as { vmmMachine: Machine }).vmmMachine = made; // for the console
     follow(made);
     await made.start();
     terminal.focus();

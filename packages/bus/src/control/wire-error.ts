@@ -32,7 +32,7 @@ export function carryErrors(): void {
   if (base === undefined || carried) return;
   carried = true;
   transferHandlers.set('throw', {
-    canHandle: base.canHandle,
+    canHandle: (value): value is unknown => base.canHandle(value),
     serialize: (thrown: unknown) => [{ vmm: toWire((thrown as Thrown).value) }, []],
     deserialize: (wire: { readonly vmm: WireError }) => { throw fromWire(wire.vmm); },
   });
