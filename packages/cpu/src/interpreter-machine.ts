@@ -3,6 +3,7 @@ import type { CalloutName, Form, HelperFunctions } from '@vmm/isa';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef } from '@vmm/wasm';
+import { CHECK } from './mode.ts';
 import { RECORD } from './record.ts';
 
 /** Functions that handlers call, defined by the main module and imported by extension modules. */
@@ -174,6 +175,13 @@ export class InterpreterMachine extends Machine {
   }
   bulkReadable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#tag(linear, bytes, 0)); }
   bulkWritable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#tag(linear, bytes, 8)); }
+  override bulkLimit(segment: number | 'source', offset: Expr): Expr {
+    const slot = this.fn.let(segment === 'source' ? w.and(w.load('i32', 8, this.record, RECORD.segment), w.i32(0x70)) : w.i32(segment * 16));
+    const at = this.stateAddress('segment', 1), checks = this.fn.let(w.load('i32', 32, slot, at + 4));
+    const toLimit = w.add(w.sub(w.extendU(w.load('i32', 32, slot, at)), offset), w.i64(1));
+    const unlimited = w.select(w.and(checks, w.i32(CHECK.EXPAND_DOWN)), w.i64(0), w.i64(-1, 0x7fff_ffff));
+    return this.fn.let(w.select(w.and(checks, w.i32(CHECK.LIMIT)), toLimit, unlimited));
+  }
 
   setFlags(result64: Expr, aux: Expr): void {
     this.setState64('flagResult', result64);

@@ -34,14 +34,20 @@ function repeated(m: Machine, part: () => void, more?: () => Expr): void {
 /** Elements that fit before the end of the page that `linear` lies in, as i64 (0 if the first one crosses). */
 const elementsInPage = (linear: Expr, size: number): Expr => w.shrU(w.sub(w.i64(4096), w.and(linear, w.i64(4095))), w.i64(Math.log2(size)));
 const minimum = (m: Machine, a: Expr, b: Expr): Expr => m.select(w.ltU(a, b), a, b);
+/** Elements that the segment's limit allows; one has been checked already. */
+function elementsInSegment(m: Machine, segment: number | 'source', register: number, size: number): Expr {
+  const elements = m.let(w.shrU(m.bulkLimit(segment, pointer(m, register)), w.i64(Math.log2(size))));
+  return m.select(w.eqz(elements), w.i64(1), elements);
+}
 
 function movs(m: Machine): void {
   const size = m.sizeOf(0);
   repeated(m, () => {
-    const source = m.let(m.linearSource(pointer(m, RSI), size)), destination = m.let(m.linear(ES, pointer(m, RDI), size, true));
-    const from = m.hostRead(source, size), to = m.hostWrite(destination, size);
+    const source = m.let(m.linearSource(pointer(m, RSI), size)), from = m.hostRead(source, size);
+    const value = m.let(w.load(m.typeOf(size), (size * 8) as w.Width, from));
+    const destination = m.let(m.linear(ES, pointer(m, RDI), size, true)), to = m.hostWrite(destination, size);
     const single = (): void => {
-      m.fn.store((size * 8) as w.Width, to, 0, w.load(m.typeOf(size), (size * 8) as w.Width, from));
+      m.fn.store((size * 8) as w.Width, to, 0, value);
       m.commit(to);
       advance(m, [RSI, RDI], stride(m, size));
       if (isRepeated(m)) countDown(m, w.i64(1));
@@ -50,7 +56,9 @@ function movs(m: Machine): void {
     // whole runs of plain memory go as one bulk copy, unless the copy feeds on its own output
     const fast = m.let(w.and(w.and(m.bulkReadable(source, size), m.bulkWritable(destination, size)), forward(m)));
     m.when(fast, () => {
-      const elements = minimum(m, minimum(m, elementsInPage(source, size), elementsInPage(destination, size)), pointer(m, RCX));
+      const inSegments = minimum(m, elementsInSegment(m, 'source', RSI, size), elementsInSegment(m, ES, RDI, size));
+      const inPages = minimum(m, elementsInPage(source, size), elementsInPage(destination, size));
+      const elements = minimum(m, minimum(m, inPages, inSegments), pointer(m, RCX));
       const bytes = m.let(w.shl(elements, w.i64(Math.log2(size))));
       const distance = m.let(w.sub(to, from));
       m.when(w.geU(distance, w.wrap(bytes)), () => {
@@ -76,7 +84,7 @@ function stos(m: Machine): void {
     };
     if (!isRepeated(m)) { single(); return; }
     m.when(w.and(m.bulkWritable(destination, size), forward(m)), () => {
-      const elements = minimum(m, elementsInPage(destination, size), pointer(m, RCX));
+      const elements = minimum(m, minimum(m, elementsInPage(destination, size), elementsInSegment(m, ES, RDI, size)), pointer(m, RCX));
       const bytes = m.let(w.shl(elements, w.i64(Math.log2(size))));
       const low = size === 8 ? w.wrap(value) : value;
       const uniform = size === 1 ? w.i32(1) : w.eq(value, size === 8 ? w.mul(w.and(value, w.i64(0xff)), w.i64(0x0101_0101, 0x0101_0101)) : w.mul(w.and(value, w.i32(0xff)), w.i32(size === 2 ? 0x0101 : 0x0101_0101)));

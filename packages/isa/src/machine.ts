@@ -245,6 +245,8 @@ export abstract class Machine {
   /** Whether `bytes` at a linear address are plain memory that can be read (written) up to the end of the page without any slow path (i32). */
   abstract bulkReadable(linear: Expr, bytes: number): Expr;
   abstract bulkWritable(linear: Expr, bytes: number): Expr;
+  /** Bytes from an offset on that a segment's limit allows (i64); 'source': the operand's own segment. Default: not known to be any. */
+  bulkLimit(_segment: number | 'source', _offset: Expr): Expr { return w.i64(0); }
 
   unless(condition: Expr, then: () => void): void { this.fn.unless(condition, then); }
   when(condition: Expr, then: () => void, otherwise?: () => void): void { this.fn.if(condition, then, otherwise); }
