@@ -1,9 +1,9 @@
 /** Generates single-instruction cases row by row, runs them on both sides and counts what differs by family. */
-import { decode, formatInstruction, Instruction, OpKind } from '@vmm/decoder';
-import type { Row } from '@vmm/decoder';
+import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { Random } from '../random.ts';
 import { Batch } from './batch.ts';
-import { CODE_AT, CODE_BYTES, codeBase, SELECTORS, SLOT_BYTES, SLOT_ENTRY } from './batch-layout.ts';
+import { BlockWriter } from './blocks.ts';
+import { CODE_AT, CODE_BYTES, codeBase, FS_BASE, SELECTORS, SLOT_BYTES, SLOT_ENTRY } from './batch-layout.ts';
 import type { CodeMode } from './batch-layout.ts';
 import { describeDifferences, sameOutcome } from './compare-outcomes.ts';
 import { EmulatedUser } from './emulated-user.ts';
@@ -12,6 +12,7 @@ import { comparableRows, familyOf } from './families.ts';
 import { NativeUser, RUNNER_FROM } from './native-user.ts';
 import { CaseWriter } from './prepare.ts';
 import { undefinedFlags } from './undefined-flags.ts';
+import { isVendorSpecific } from './vendor.ts';
 
 export interface Mismatch { readonly mnemonic: string; readonly text: string; readonly bytes: string; readonly input: readonly string[]; readonly what: readonly string[] }
 export interface FamilyCount { cases: number; faults: number; skipped: number; mismatches: number }
@@ -22,51 +23,48 @@ export interface CampaignOptions {
   /** Cases altogether, spread over the rows. */
   readonly cases: number;
   readonly seed?: number;
-  /** Only rows whose mnemonic matches. */
+  /** Blocks of several instructions instead of single ones. Default false. */
+  readonly blocks?: boolean;
+  /** Only rows whose mnemonic matches (single instructions). */
   readonly only?: RegExp;
   /** Mismatches kept with all details. Default 200. */
   readonly keep?: number;
   readonly progress?: (cases: number, mismatches: number) => void;
 }
 
-interface Meta { readonly row: Row; readonly undefined: number; readonly code: Uint8Array }
+interface Meta {
+  readonly code: Uint8Array;
+  readonly mnemonics: readonly string[];
+  readonly families: readonly string[];
+  /** Flags without meaning if all of the code ran, and if it ended earlier. */
+  readonly undefinedAtEnd: number;
+  readonly undefinedAnywhere: number;
+}
 
-const GP = 13, PF = 14;
+const SS = 12, GP = 13, PF = 14;
 /** 64-bit addresses from here on may belong to the runner or its kernel. */
 const HOST_64_FROM = 0x4000_0000_0000n;
-
-/** What AMD and Intel processors do differently, or either may do as it likes. */
-function isVendorSpecific(inst: Instruction, mode: CodeMode, rcx: bigint): boolean {
-  const { row } = inst;
-  // AMD takes 66 before a near branch in 64-bit mode for a 16-bit one
-  if (mode === 64 && inst.has66 && row.size64 === 'forced64' && row.endsBlock) return true;
-  // CS limits are not checked for relative jumps; 32-bit ones leave a 16-bit segment
-  if (mode === 16 && inst.opSize === 4 && inst.opKind[0] === OpKind.rel) return true;
-  // REP before LOOP turns it into its opposite on AMD
-  if (/^loop/.test(row.mnemonic) && inst.rep !== 0) return true;
-  // MOVSXD to 16 bits loads 32 on AMD
-  if (row.mnemonic === 'movsxd' && inst.opSize === 2) return true;
-  // AMD has no 64-bit far pointers
-  if (/^l[fgs]s$/.test(row.mnemonic) && inst.opSize === 8) return true;
-  // PREFETCH with a register: #UD on AMD, a no-operation on Intel
-  if (row.mnemonic === 'nop' && row.opcode === 0x0d) return true;
-  // SHLD and SHRD of 16 bits by more than 16 give anything
-  if (row.mnemonic.startsWith('sh') && row.operands.length === 3 && row.encoding === 'legacy' && inst.opSize === 2) {
-    return ((row.operands[2] === 'CL' ? Number(rcx & 0xffn) : inst.immLo) & 31) > 16;
-  }
-  return false;
-}
 
 /**
  * Where one instruction can fault in several ways the manuals leave open which comes first: CMPS with two bad operands, CALL to a bad target on
  * a bad stack. And a POPA that faults half-way has loaded some registers on AMD.
  */
-function isOrderOfFaults(mnemonic: string, native: Batch, ours: Batch, index: number): boolean {
+function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batch, index: number): boolean {
   const a = native.u32(index, 'vector'), b = ours.u32(index, 'vector');
   if (native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
-  if (mnemonic === 'cmps') return (a === PF || a === GP) && (b === PF || b === GP);
-  if (mnemonic === 'call') return a === PF && b === GP;
-  return mnemonic === 'popa' && a === PF && b === PF;
+  if (mnemonics.includes('cmps') && (a === PF || a === GP) && (b === PF || b === GP)) return true;
+  if (mnemonics.includes('call') && a === PF && b === GP) return true;
+  // the limit is checked for offset and selector of a far pointer together
+  if (mnemonics.some((mnemonic) => /^l[defgs]s$|^lss$/.test(mnemonic)) && a === PF && b === GP) return true;
+  return mnemonics.includes('popa') && a === PF && b === PF;
+}
+
+/** An access over the end of a 4 GiB segment is #GP or #SS; here such a segment counts as having no limit and the access wraps around. */
+function isWrapAround(native: Batch, ours: Batch, index: number): boolean {
+  const vector = native.u32(index, 'vector');
+  if (ours.mode === 64 || (vector !== GP && vector !== SS) || ours.u32(index, 'vector') !== PF || native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
+  const address = Number(ours.u64(index, 'address'));
+  return [0, FS_BASE, 2 ** 32].some((edge) => Math.abs(address - edge) < 32);
 }
 
 export class Campaign {
@@ -86,21 +84,15 @@ export class Campaign {
   }
 
   run(): CampaignReport {
-    const { mode, cases, only } = this.#o;
-    const table = comparableRows(mode).filter((row) => only?.test(row.mnemonic) ?? true);
-    const batch = new Batch(mode), writer = new CaseWriter(batch, this.#random), inst = new Instruction();
+    const { mode, cases } = this.#o;
+    const batch = new Batch(mode), next = this.#o.blocks === true ? this.#blocks(batch) : this.#singles(batch);
     try {
-      let metas: Meta[] = [], barren = 0;
-      for (let n = 0; this.#cases + batch.count < cases && barren < 10 * table.length; n++) {
-        const row = table[n % table.length];
-        if (row === undefined) break;
-        const code = encodeRow(row, mode, this.#random, inst);
-        if (code === undefined) { barren++; continue; }
-        barren = 0;
-        const index = writer.single(code, inst);
-        if (isVendorSpecific(inst, mode, batch.gpr(index, 1))) { batch.drop(); continue; }
-        this.#selectors(batch, index);
-        metas.push({ row, undefined: this.#undefined(inst, code, batch, index), code });
+      let metas: Meta[] = [];
+      while (this.#cases + batch.count < cases) {
+        const meta = next();
+        if (meta === undefined) break;
+        SELECTORS[mode].forEach((selector, i) => { batch.setSegment(batch.count - 1, i, selector); });
+        metas.push(meta);
         if (batch.count === batch.capacity) {
           this.#flush(batch, metas);
           metas = [];
@@ -113,11 +105,30 @@ export class Campaign {
     return { mode, cases: this.#cases, families: this.#families, mismatches: this.#mismatches, byMnemonic: this.#byMnemonic };
   }
 
-  #undefined(inst: Instruction, code: Uint8Array, batch: Batch, index: number): number {
-    decode(code, 0, code.length, this.#o.mode, inst);
-    return undefinedFlags(inst, batch.gpr(index, 1));
+  #blocks(batch: Batch): () => Meta {
+    const writer = new BlockWriter(batch, this.#random);
+    return () => writer.write();
   }
-  #selectors(batch: Batch, index: number): void { SELECTORS[this.#o.mode].forEach((selector, i) => { batch.setSegment(index, i, selector); }); }
+
+  /** Row after row, each time in another encoding. */
+  #singles(batch: Batch): () => Meta | undefined {
+    const { mode, only } = this.#o;
+    const table = comparableRows(mode).filter((row) => only?.test(row.mnemonic) ?? true), writer = new CaseWriter(batch, this.#random), inst = new Instruction();
+    let at = 0;
+    return () => {
+      for (let attempt = 0; attempt < 10 * table.length; attempt++) {
+        const row = table[at++ % table.length];
+        if (row === undefined) return undefined;
+        const code = encodeRow(row, mode, this.#random, inst);
+        if (code === undefined) continue;
+        const index = writer.single(code, inst), rcx = batch.gpr(index, 1);
+        if (isVendorSpecific(inst, mode, rcx)) { batch.drop(); continue; }
+        const meaningless = undefinedFlags(inst, rcx);
+        return { code, mnemonics: [row.mnemonic], families: [familyOf(row)], undefinedAtEnd: meaningless, undefinedAnywhere: meaningless };
+      }
+      return undefined;
+    };
+  }
 
   #flush(batch: Batch, metas: readonly Meta[]): void {
     const ours = batch.copy();
@@ -146,24 +157,40 @@ export class Campaign {
   }
 
   #judge(meta: Meta, index: number, input: Batch, native: Batch, ours: Batch): void {
-    const name = familyOf(meta.row);
-    let count = this.#families.get(name);
-    if (count === undefined) this.#families.set(name, count = { cases: 0, faults: 0, skipped: 0, mismatches: 0 });
-    count.cases++;
-    if (input.u32(index, 'skip') !== 0) { count.skipped++; return; }
-    if (native.u32(index, 'vector') !== GP || native.u64(index, 'rip') === input.u64(index, 'rip')) count.faults++;
-    if (sameOutcome(native, ours, index, meta.undefined) || isOrderOfFaults(meta.row.mnemonic, native, ours, index)) return;
-    const what = describeDifferences(native, ours, index, meta.undefined);
-    count.mismatches++;
-    this.#byMnemonic.set(meta.row.mnemonic, (this.#byMnemonic.get(meta.row.mnemonic) ?? 0) + 1);
+    const counts = meta.families.map((name) => this.#family(name)), isSkipped = input.u32(index, 'skip') !== 0, start = input.u64(index, 'rip');
+    const after = native.u64(index, 'rip') - start, ranThrough = native.u32(index, 'vector') === GP && after >= BigInt(meta.code.length);
+    const faulted = native.u32(index, 'vector') !== GP || after === 0n;
+    for (const count of counts) {
+      count.cases++;
+      if (isSkipped) count.skipped++;
+      else if (faulted) count.faults++;
+    }
+    if (isSkipped) return;
+    const meaningless = ranThrough ? meta.undefinedAtEnd : meta.undefinedAnywhere;
+    if (sameOutcome(native, ours, index, meaningless) || isOrderOfFaults(meta.mnemonics, native, ours, index) || isWrapAround(native, ours, index)) return;
+    for (const count of counts) count.mismatches++;
+    for (const mnemonic of meta.mnemonics) this.#byMnemonic.set(mnemonic, (this.#byMnemonic.get(mnemonic) ?? 0) + 1);
     if (this.#mismatches.length >= (this.#o.keep ?? 200)) return;
-    const code = input.slot(index).subarray(SLOT_ENTRY, SLOT_ENTRY + meta.code.length), inst = new Instruction();
-    const address = Number(input.u64(index, 'rip'));
-    decode(code, 0, code.length, this.#o.mode, inst);
+    const code = input.slot(index).subarray(SLOT_ENTRY, SLOT_ENTRY + meta.code.length);
     const registers = Array.from({ length: this.#o.mode === 64 ? 16 : 8 }, (_, i) => `r${i}=${input.gpr(index, i).toString(16)}`).join(' ');
     this.#mismatches.push({
-      mnemonic: meta.row.mnemonic, text: formatInstruction(inst, { address }), bytes: Buffer.from(code).toString('hex'),
-      input: [registers, `rip=${address.toString(16)} flags=${input.u32(index, 'flags').toString(16)}`], what,
+      mnemonic: meta.mnemonics.length === 1 ? meta.mnemonics[0] ?? '' : 'block', text: this.#listing(code, Number(start)), bytes: Buffer.from(code).toString('hex'),
+      input: [registers, `rip=${start.toString(16)} flags=${input.u32(index, 'flags').toString(16)}`], what: describeDifferences(native, ours, index, meaningless),
     });
+  }
+  #family(name: string): FamilyCount {
+    let count = this.#families.get(name);
+    if (count === undefined) this.#families.set(name, count = { cases: 0, faults: 0, skipped: 0, mismatches: 0 });
+    return count;
+  }
+  #listing(code: Uint8Array, address: number): string {
+    const lines: string[] = [], inst = new Instruction();
+    for (let at = 0; at < code.length;) {
+      const length = decode(code, at, code.length, this.#o.mode, inst);
+      if (length <= 0) { lines.push('(undecodable)'); break; }
+      lines.push((code.length > 15 ? `${(address + at).toString(16)}  ` : '') + formatInstruction(inst, { address: address + at }));
+      at += length;
+    }
+    return lines.join('\n');
   }
 }

@@ -35,6 +35,6 @@ export function familyOf(row: Row): string {
   const known = FAMILY_OF.get(row.mnemonic);
   if (row.cpl0) return 'privileged';
   if (row.cond >= 0) return row.mnemonic.startsWith('j') ? 'near transfer' : 'conditional move/set';
-  if (known === 'move' && row.operands.some((code) => code.startsWith('S'))) return 'segment load';
+  if (known === 'move' && row.operands.some((code) => code.startsWith('S')) || row.mnemonic === 'pop' && /^[DEFGS]S$/.test(row.operands[0] ?? '')) return 'segment load';
   return known ?? 'other';
 }
