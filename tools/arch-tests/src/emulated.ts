@@ -1,6 +1,7 @@
 /** Our virtual CPU as the other side: the same cases in 64-bit mode on the interpreter. */
 import { CPU_MODELS, readFlags, Vcpu, writeFlags } from '@vmm/cpu';
 import type { BootSegment } from '@vmm/cpu';
+import { FPU_CALLOUTS } from '@vmm/fpu';
 import { MachineMemory } from '@vmm/memory';
 import { EptMmu } from '@vmm/mmu-ept';
 import { STATE } from '@vmm/state';
@@ -29,6 +30,7 @@ export class EmulatedCpu {
       createMmu: (context) => new EptMmu(context),
       ports: { read: () => 0, write: () => undefined },
       interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
+      callouts: FPU_CALLOUTS,
       clock: { tscHz: 1e9, readTsc: () => 0n },
     });
     this.#vcpu.onException = (vector, errorCode) => { this.#exception ??= { vector, errorCode }; };

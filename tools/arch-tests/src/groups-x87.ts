@@ -87,9 +87,37 @@ function tolerance(instruction: string): Tolerance {
   return {};
 }
 
+/** Arguments that the functions are made for: mostly of modest size, some edges. */
+function prepareTranscendental(test: TestCase, random: Random, index: number, instruction: string): void {
+  prepare(test, random, index, /fptan|fsincos/.test(instruction) ? 'fptan' : instruction);
+  const style = random.below(8);
+  if (style < 6) for (const i of [0, 1]) setExtended(random, test.st(i), style === 0 ? 40 : style === 1 ? 12 : 3);
+  if (style < 6 && instruction === 'f2xm1') setExtended(random, test.st(0), 12, -1);
+  if (style < 6 && instruction === 'fyl2x') test.st(0)[9] = (test.st(0)[9] ?? 0) & 0x7f;
+  if (style < 6 && instruction === 'fyl2xp1') setExtended(random, test.st(0), 12, -2);
+  // an argument of FYL2X close to 1
+  if (style === 5 && instruction === 'fyl2x') new DataView(test.st(0).buffer, test.st(0).byteOffset).setBigUint64(0, 1n << 63n | BigInt(random.next()) << 8n, true);
+}
+/** Exponents from -range to `highest`. */
+function setExtended(random: Random, bytes: Uint8Array, range: number, highest = range): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setBigUint64(0, random.next64() | 1n << 63n, true);
+  view.setUint16(8, 0x3fff + highest - random.below(range + highest + 1) | (random.next() & 0x8000), true);
+}
+/** Within one unit in the last place. */
+function withinOne(_i: number, a: Uint8Array, b: Uint8Array): boolean {
+  const value = (bytes: Uint8Array): bigint => BigInt(new DataView(bytes.buffer, bytes.byteOffset).getUint16(8, true)) << 63n | BigInt.asUintN(63, new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const distance = value(a) - value(b);
+  return distance >= -1n && distance <= 1n;
+}
+
 export const X87_GROUPS: readonly Group[] = [
   { name: 'x87', instructions: BASIC, prepare, tolerance },
   { name: 'x87-remainder', instructions: ['fprem', 'fprem1'], prepare },
+  {
+    name: 'x87-transcendental', instructions: words('fsin fcos fsincos fptan fpatan f2xm1 fyl2x fyl2xp1'), prepare: prepareTranscendental,
+    tolerance: { fpuStatus: 0xffff & ~(C1 | 0x30), stAllowed: withinOne },
+  },
   { name: 'x87-bcd', instructions: ['fbld tbyte ptr [rsi]'], prepare: prepareBcd },
   { name: 'x87-state', instructions: STATE, prepare },
 ];
