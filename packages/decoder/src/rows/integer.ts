@@ -190,8 +190,8 @@ ff /3 mem : callf Mp : : end
 ff /4 : jmp Ev : : f64 end
 ff /5 mem : jmpf Mp : : end
 ff /6 : push Ev : : d64
-0f 02 : lar =Gv Rv/Mw : z : protected
-0f 03 : lsl =Gv Rv/Mw : z : protected
+0f 02 : lar +Gv Rv/Mw : z : protected
+0f 03 : lsl +Gv Rv/Mw : z : protected
 0f 0b : ud2 : : end
 0f 0d mem /0 : prefetch ~Mb : : 3dnowprefetch
 0f 0d mem /1 : prefetchw ~Mb : : 3dnowprefetch
@@ -242,7 +242,7 @@ f3 0f 1e reg /1 : rdssp =Ry : : cet_ss
 0f b6 : movzx =Gv Eb
 0f b7 : movzx =Gv Ew
 f3 0f b8 : popcnt =Gv Ev : z 0osapc : popcnt
-0f b9 : ud1 Gv Ev : : end
+0f b9 : ud1 ~Gv ~Ev : : end
 0f ba /4 : bt Ev Ib : c ?osap
 0f ba /5 : bts +Ev Ib : c ?osap : lock
 0f ba /6 : btr +Ev Ib : c ?osap : lock
@@ -263,7 +263,7 @@ nr 0f c7 reg /6 : rdrand =Rv : c 0oszap : rdrand x:rdrand
 nr 0f c7 reg /7 : rdseed =Rv : c 0oszap : rdseed x:rdseed
 f3 0f c7 reg /7 : rdpid =Ry : : rdpid f64
 0f c8+r : bswap +Zv
-0f ff : ud0 Gv Ev : : end
+0f ff : ud0 ~Gv ~Ev : : end
 nr 0f38 f0 mem : movbe =Gv Mv : : movbe
 nr 0f38 f1 mem : movbe =Mv Gv : : movbe
 f2 0f38 f0 : crc32 +Gy Eb : : sse4_2
