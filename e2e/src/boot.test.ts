@@ -3,7 +3,7 @@ import type { Machine } from '@vmm/runtime';
 import { obtainGuest } from '@vmm/guests';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { vmm } from './vmm.ts';
+import { VmmRun, vmm } from './vmm.ts';
 
 /** The promise: unmodified kernels reach a shell, and the shell works. */
 const SCRIPT = 'uname -a; cat /proc/cpuinfo; dmesg | tail; ls /; poweroff\n';
@@ -22,6 +22,27 @@ describe('vmm run', () => {
     const { code, stdout, stderr } = await vmm(['run', '--guest', guest], { input: SCRIPT });
     expectTranscript(stdout, machine);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+});
+
+describe('nano', () => {
+  it('walks through every mode, answers at its monitor, resets and powers off', async () => {
+    const run = new VmmRun(['run', '--guest', 'nano']);
+    let at = await run.expect(/real mode[^]*long mode[^]*nano> /);
+    run.type('cpuid\r');
+    at = await run.expect(/756e6547[^]*nano> /, at);
+    run.type('reboot\r');
+    at = await run.expect(/long mode[^]*nano> /, at);
+    run.type('off\r');
+    expect(await run.exited).toBe(0);
+  });
+
+  it('ends with a triple fault when it is asked for one', async () => {
+    const run = new VmmRun(['run', '--guest', 'nano']);
+    await run.expect(/nano> /);
+    run.type('fault triple\r');
+    expect(await run.exited).toBe(4);
+    expect(run.stderr).toMatch(/triple-faulted[^]*mode long[^]*last instructions:/);
   });
 });
 

@@ -52,6 +52,12 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in Chromium', () => {
   /** The machine's output so far, as the page keeps it for tests and for copying. */
   const transcript = (page: Page): Promise<string> => page.evaluate(() => (globalThis as unknown as { vmmTranscript: string }).vmmTranscript);
 
+  /** Keys into the terminal, as a person would. */
+  async function type(page: Page, text: string): Promise<void> {
+    await page.locator('.xterm-helper-textarea').focus();
+    await page.keyboard.type(text);
+  }
+
   async function expectOutput(page: Page, pattern: RegExp): Promise<void> {
     const until = Date.now() + BOOT_MS;
     while (!pattern.test(await transcript(page))) {
@@ -61,13 +67,23 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in Chromium', () => {
     }
   }
 
+  it('boots nano, asks it for its memory and turns it off', async () => {
+    const page = await open({ guest: 'nano' });
+    await expectOutput(page, /nano> $/);
+    expect(await transcript(page)).toMatch(/long mode {4}64-bit/);
+    await type(page, 'mem 0\r');
+    await expectOutput(page, /nano> mem 0[^]*nano> $/);
+    await type(page, 'off\r');
+    await expect.poll(() => page.textContent('#status'), { timeout: 10_000 }).toBe('poweroff');
+    await page.close();
+  });
+
   it('boots linux-amd64, types a script and sees the machine power off', async () => {
     const guest = await obtainGuest('linux-amd64');
     files.set('/guest/kernel', guest.kernel).set('/guest/initrd', guest.initrd);
     const page = await open({ kernel: '/guest/kernel', initrd: '/guest/initrd', append: guest.append, memory: '256M' });
     await expectOutput(page, /root@linux-amd64/);
-    await page.locator('.xterm-helper-textarea').focus();
-    await page.keyboard.type('uname -m; ls /; poweroff\n');
+    await type(page, 'uname -m; ls /; poweroff\n');
     await expectOutput(page, /x86_64\r\n.*\r\n?(?:.*\n)*.*reboot: Power down/);
     await expect.poll(() => page.textContent('#status'), { timeout: 10_000 }).toBe('poweroff');
     await page.close();
