@@ -57,6 +57,8 @@ describe('an instruction takes its shortest encoding', () => {
     ['lock add dword [rax], 1', 64, 'f0 83 00 01'],
     ['setae byte [rax]', 64, '0f 93 00'],
     ['mov sil, 1', 64, '40 b6 01'],
+    ['cmpltps xmm0, xmm1', 64, '0f c2 c1 01'],
+    ['vcmpneqsd xmm0, xmm1, [rax]', 64, 'c5 f3 c2 00 04'],
     ['monitor', 32, '0f 01 c8'],
   ])('%s (%i-bit) is %s', (source, bits, bytes) => { expect(hex(source, { bits })).toBe(bytes); });
 });

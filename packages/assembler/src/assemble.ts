@@ -202,6 +202,7 @@ class Layout {
   #instruction(action: Extract<Action, { kind: 'instruction' }>, statement: Statement, address: bigint, scope: Scope): number[] {
     const meaning = this.#meaningOf(action, statement);
     const values: Value[] = impliedOperands(action, action.operands.map((operand) => this.#evaluate(operand, scope)));
+    if (meaning.predicate !== undefined) values.push({ kind: 'immediate', sizeBytes: 0, distance: '', value: BigInt(meaning.predicate), known: true });
     const context = { mode: statement.mode, address, prefixes: action.prefixes, opSize: action.opSize, addrSize: action.addrSize };
     const found = encodings(meaning, values, context);
     // Never shrink: else a branch and its target may chase each other for ever.

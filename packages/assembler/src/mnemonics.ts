@@ -7,6 +7,8 @@ export interface Meaning {
   readonly opSize: number;
   /** Bytes before the instruction (WAIT of FINIT and its like). */
   readonly before: readonly number[];
+  /** Immediate that the name stands for: the predicate of `cmpltps`. */
+  readonly predicate: number | undefined;
   /** A string instruction written without operands: match no operand, they are implied. */
   readonly implied: boolean;
 }
@@ -42,7 +44,7 @@ function rowsOf(name: string): Row[] | undefined {
 
 function plain(name: string, opSize = 0, before: readonly number[] = []): Meaning | undefined {
   const found = rowsOf(name);
-  return found === undefined ? undefined : { rows: found, opSize, before, implied: false };
+  return found === undefined ? undefined : { rows: found, opSize, before, predicate: undefined, implied: false };
 }
 
 function withCondition(name: string): Meaning | undefined {
@@ -58,15 +60,15 @@ function stringInstruction(name: string, hasOperands: boolean): Meaning | undefi
   if (hasOperands || size === undefined || !STRINGS.has(root)) return undefined;
   const isByte = size === 1;
   const found = rowsOf(root)?.filter((row) => row.operands.some((code) => code === 'Yb' || code === 'Xb') === isByte);
-  return found === undefined ? undefined : { rows: found, opSize: isByte ? 0 : size, before: [], implied: true };
+  return found === undefined ? undefined : { rows: found, opSize: isByte ? 0 : size, before: [], predicate: undefined, implied: true };
 }
 
 /** Compiles a mnemonic; `far` is given with the word or implied by a far pointer. */
 export function meaningOf(written: string, far: boolean, hasOperands: boolean): Meaning | undefined {
   const name = written.toLowerCase();
   if (far && (name === 'jmp' || name === 'call')) return plain(`${name}f`);
-  if (name === 'xlat' || name === 'xlatb') return { rows: rowsOf('xlat') ?? [], opSize: 0, before: [], implied: !hasOperands };
-  return stringInstruction(name, hasOperands) ?? plain(ALIASES[name] ?? name) ?? withCondition(name) ?? suffixed(name) ?? waiting(name);
+  if (name === 'xlat' || name === 'xlatb') return { rows: rowsOf('xlat') ?? [], opSize: 0, before: [], predicate: undefined, implied: !hasOperands };
+  return stringInstruction(name, hasOperands) ?? plain(ALIASES[name] ?? name) ?? withCondition(name) ?? suffixed(name) ?? waiting(name) ?? compare(name);
 }
 
 function suffixed(name: string): Meaning | undefined {
@@ -79,6 +81,15 @@ function suffixed(name: string): Meaning | undefined {
 
 function waiting(name: string): Meaning | undefined {
   return WAITING.has(name) ? plain(`fn${name.slice(1)}`, 0, [WAIT_BYTE]) : undefined;
+}
+
+const PREDICATES = ['eq', 'lt', 'le', 'unord', 'neq', 'nlt', 'nle', 'ord'];
+
+/** cmpltps, vcmpneqsd: names of cmpps with an immediate. */
+function compare(name: string): Meaning | undefined {
+  const parts = /^(v?cmp)(eq|lt|le|unord|neq|nlt|nle|ord)([ps][sd])$/.exec(name);
+  const meaning = parts === null ? undefined : plain(`${parts[1] ?? ''}${parts[3] ?? ''}`);
+  return meaning === undefined ? undefined : { ...meaning, predicate: PREDICATES.indexOf(parts?.[2] ?? '') };
 }
 
 /** For messages: names close to the one written. */

@@ -117,7 +117,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   },
   {
     id: 'unsupported-extension', reason: 'AVX-512 and other extensions beyond x86-64-v3 are not in the table',
-    matches: (d) => d.own === '(bad)' && (EVEX_OR_MASK.test(d.other) || /^(tile|td|enqcmd|xop|pf|kl|pvalidate|rmp|psmash|aesenc\d|loadiwkey|encodekey)/.test(rest(d.other))),
+    matches: (d) => d.own === '(bad)' && (EVEX_OR_MASK.test(d.other) || /^(tile|td|enqcmd|xop|pf|kl|pvalidate|rmp|psmash|xcrypt|xstore|xsha|montmul|aesenc\d|loadiwkey|encodekey)/.test(rest(d.other))),
   },
   {
     id: 'amd-16-bit-branch', reason: 'near branches with 66 in 64-bit code: objdump follows AMD (16-bit displacement), we follow Intel (66 ignored)',

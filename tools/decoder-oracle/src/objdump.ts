@@ -31,7 +31,7 @@ export async function* objdumpLines(args: readonly string[], syntax: 'intel' | '
   }
 }
 
-const BRANCH = /^((?:bnd |notrack |data16 |addr32 |rex\S* |repz |cs |ds |es |ss |,pn |,pt )*)(j[a-z]+|call|loop[a-z]*|xbegin)(,p[nt])? ([0-9a-f]+)$/;
+const BRANCH = /^((?:bnd |notrack |data16 |addr32 |rex\S* |repz |cs |ds |es |ss |fs |gs )*)(j[a-z]+|call|loop[a-z]*|xbegin)(,p[nt])? ([0-9a-f]+)$/;
 
 export function normalizeObjdump(text: string): string {
   const plain = text.replace(/\s*#.*$/, '').replace(/\s*<.*>$/, '').replace(/\s+/g, ' ').trim().toLowerCase();
