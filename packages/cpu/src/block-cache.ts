@@ -148,6 +148,12 @@ export class BlockCache {
   /** Whether code at a host address has been executed in a mode. */
   hasRun(host: number, modeKey: number): boolean { return this.#blocks.has(host * MODE_KEYS + modeKey); }
 
+  /** Count a block's executions anew. */
+  reheat(host: number, modeKey: number): void {
+    const block = this.#blocks.get(host * MODE_KEYS + modeKey);
+    if (block !== undefined) this.#i32[(block.records - RECORD.sizeBytes + BLOCK_HEADER.heat) >> 2] = this.hotThreshold;
+  }
+
   /** Let a translated region stand in for the block at `host`; its function is in table slot `slot`. */
   installRegion(host: number, modeKey: number, slot: number): void {
     const record = (this.#freeStubs.pop() ?? (this.#nextStub += STUB_BYTES) - STUB_BYTES) + RECORD.sizeBytes;

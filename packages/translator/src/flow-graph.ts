@@ -26,7 +26,7 @@ export interface FlowBlock {
 }
 
 export interface RegionLimits { readonly maxBlocks: number; readonly maxInstructions: number; readonly maxPages: number }
-export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 64, maxInstructions: 600, maxPages: 4 };
+export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 48, maxInstructions: 300, maxPages: 4 };
 
 export interface CodePage { /** Page number relative to the entry's page. */ readonly page: number; readonly host: number }
 
@@ -65,6 +65,9 @@ export class FlowGraph {
     this.pages.push({ page: 0, host: source.host & -PAGE });
     this.#build();
   }
+
+  /** Host address of code that is in the region. */
+  hostOf(delta: number): number { return this.#hostOf(delta, true); }
 
   /** Host address of a delta, or 0 if its page is not part of the region and cannot be. */
   #hostOf(delta: number, isContinuation = false): number {

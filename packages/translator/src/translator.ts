@@ -30,6 +30,8 @@ export class RegionTranslator implements Translator {
   readonly #translatable = new Map<string, boolean>();
   readonly #deaths = new Map<number, number>();
   #queue: Wanted[] = [];
+  /** Host addresses of all blocks in queued regions. */
+  readonly #queued = new Set<number>();
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
@@ -45,6 +47,8 @@ export class RegionTranslator implements Translator {
     const mode = MODES[modeKey & MODE.CODE_SIZE] ?? 16;
     if (mode === 16 || (modeKey & (MODE.SINGLE_STEP | MODE.VM86)) !== 0 || (mode === 32 && (modeKey & MODE.FLAT) === 0)) return;
     if ((this.#deaths.get(Math.floor(host / PAGE)) ?? 0) >= this.#options.maxDeathsPerPage) return;
+    // the blocks of a hot loop become hot in the same turn: the first one's region will run them all
+    if (this.#queued.has(host)) { blocks.reheat(host, modeKey); return; }
     const start = performance.now();
     const lo = state.lo('rip'), hi = mode === 64 ? state.hi('rip') : 0;
     const graph = new FlowGraph({
@@ -60,6 +64,7 @@ export class RegionTranslator implements Translator {
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
     else {
       this.#queue.push(this.#watch({ graph, host, modeKey, isStale: false }));
+      for (const block of graph.blocks) this.#queued.add(graph.hostOf(block.delta));
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
     this.counters.translateMs += performance.now() - start;
@@ -132,6 +137,7 @@ export class RegionTranslator implements Translator {
     const { handlers, blocks, privateBase } = this.#context;
     const batch = this.#queue.filter((wanted) => !wanted.isStale);
     this.#queue = [];
+    this.#queued.clear();
     if (batch.length === 0 || !handlers.hasFreeSlot || !blocks.hasFreeStub) return;
     const { module, core } = handlers.extensionModule();
     const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
