@@ -11,7 +11,7 @@ export const WINDOW_OFFSET = PAGE - 128, WINDOW_BYTES = 256, WINDOW_AT = DATA_AT
 /** Each case has this much of the code region for itself, filled with HLT, which ends it by #GP. */
 export const SLOT_BYTES = 256, SLOT_ENTRY = 64, HLT = 0xf4;
 
-export const HEADER = { cases: 0, mode: 4, fsBase: 8, gsBase: 16, ldt: 24, sizeBytes: 4096 } as const;
+export const HEADER = { cases: 0, writableCode: 4, fsBase: 8, gsBase: 16, ldt: 24, sizeBytes: 4096 } as const;
 export const CASE = {
   gpr: 0, rip: 128, flags: 136, vector: 144, error: 148, address: 152, hash: 160, skip: 164, segments: 168, window: 256, sizeBytes: 512,
 } as const;

@@ -16,7 +16,6 @@ export class Batch {
     this.capacity = capacity;
     this.bytes = new Uint8Array(CASES_AT + capacity * CASE.sizeBytes);
     this.view = new DataView(this.bytes.buffer);
-    this.view.setUint32(HEADER.mode, mode, true);
     this.view.setBigUint64(HEADER.fsBase, BigInt(FS_BASE), true);
     this.view.setBigUint64(HEADER.gsBase, BigInt(GS_BASE), true);
     if (mode !== 64) {
@@ -63,6 +62,10 @@ export class Batch {
   setU64(index: number, field: 'rip' | 'flags' | 'address', value: bigint): void { this.view.setBigUint64(this.at(index) + CASE[field], value, true); }
   segment(index: number, number: number): number { return this.view.getUint16(this.at(index) + CASE.segments + 2 * number, true); }
   setSegment(index: number, number: number, value: number): void { this.view.setUint16(this.at(index) + CASE.segments + 2 * number, value, true); }
+
+  /** Whether the code region may be written. */
+  get writableCode(): boolean { return this.view.getUint32(HEADER.writableCode, true) !== 0; }
+  set writableCode(value: boolean) { this.view.setUint32(HEADER.writableCode, value ? 1 : 0, true); }
 
   copy(): Batch {
     const other = new Batch(this.mode, this.capacity);

@@ -29,6 +29,7 @@ export interface Block {
   readonly undefinedAtEnd: number;
   readonly undefinedAnywhere: number;
 }
+interface Patch { readonly at: number; readonly end: number; readonly after: number }
 interface Jump { readonly immAt: number; readonly immBytes: number; readonly end: number; readonly to: number; readonly taint: number }
 
 export class BlockWriter {
@@ -36,10 +37,13 @@ export class BlockWriter {
   readonly #random: Random;
   readonly #rows: readonly Row[];
   readonly #inst = new Instruction();
+  readonly #patching: boolean;
   /** Roughly what pointer registers hold, as offsets in the data segment. */
   readonly #near = new Map<number, bigint>();
 
-  constructor(batch: Batch, random: Random) {
+  /** `patching`: instructions that change the immediates of later ones. */
+  constructor(batch: Batch, random: Random, options: { readonly patching?: boolean } = {}) {
+    this.#patching = options.patching ?? false;
     this.#batch = batch;
     this.#random = random;
     this.#rows = comparableRows(batch.mode).filter((row) => !UNWANTED.has(row.mnemonic) && !UNWANTED_FAMILIES.has(familyOf(row)) && !row.operands.some((code) => code === 'Sw'));
@@ -59,16 +63,28 @@ export class BlockWriter {
     if (random.below(100) < 60) registers[RCX] = BigInt(random.below(40));
     const bytes: number[] = [], starts: number[] = [], jumps: Jump[] = [], mnemonics: string[] = [], families: string[] = [];
     const wanted = 2 + random.below(19);
+    const patches: Patch[] = [], immediates: number[] = [];
     let taint = 0, anywhere = 0;
     const taintAt = (position: number): number => jumps.reduce((all, jump) => (jump.to === position ? all | jump.taint : all), 0);
     while (starts.length < wanted) {
       taint |= taintAt(starts.length);
+      if (this.#patching && random.below(100) < 20 && bytes.length < ROOM - 30) {
+        // mov byte ptr [address], imm8: the address comes later
+        starts.push(bytes.length);
+        immediates.push(-1);
+        bytes.push(0xc6, 0x05, 0, 0, 0, 0, random.below(256));
+        patches.push({ at: bytes.length - 5, end: bytes.length, after: starts.length });
+        mnemonics.push('mov');
+        families.push('patch');
+        continue;
+      }
       const code = this.#next(taint, ROOM - bytes.length, BigInt(CODE_AT + this.#batch.count * SLOT_BYTES + SLOT_ENTRY + bytes.length - codeBase(mode)));
       if (code === undefined) break;
       const inst = this.#inst, { row } = inst;
       const start = bytes.length;
       starts.push(start);
       bytes.push(...code);
+      immediates.push(inst.immBytes > 0 && inst.opKind[0] !== OpKind.rel && !/^(enter|mov)$/.test(row.mnemonic) && !SHIFTS.test(row.mnemonic) ? start + inst.immOffset : -1);
       taint = this.#taintAfter(taint);
       anywhere |= taint;
       if (inst.opKind[0] === OpKind.rel) jumps.push({ immAt: start + inst.immOffset, immBytes: inst.immBytes, end: bytes.length, to: starts.length + random.below(4), taint });
@@ -80,6 +96,13 @@ export class BlockWriter {
       const distance = (starts[jump.to] ?? bytes.length) - jump.end;
       for (let i = 0; i < jump.immBytes; i++) bytes[jump.immAt + i] = distance >> Math.min(8 * i, 31) & 0xff;
       if (jump.to >= starts.length) taint |= jump.taint;
+    }
+    const slot = CODE_AT + this.#batch.count * SLOT_BYTES + SLOT_ENTRY;
+    for (const { at, end, after } of patches) {
+      const choices = immediates.slice(after).filter((offset) => offset >= 0);
+      const target = choices.length > 0 ? slot + random.pick(choices) : WINDOW_AT + random.below(WINDOW_BYTES);
+      const displacement = mode === 64 ? target - (slot + end) : target;
+      for (let i = 0; i < 4; i++) bytes[at + i] = displacement >> 8 * i & 0xff;
     }
     const code = Uint8Array.from(bytes), index = this.#batch.add(code);
     this.#store(index, registers);

@@ -1,14 +1,15 @@
 /** Generates single-instruction cases row by row, runs them on both sides and counts what differs by family. */
-import { decode, formatInstruction, Instruction } from '@vmm/decoder';
+import { decode, formatInstruction, Instruction, rows, TOO_LONG } from '@vmm/decoder';
 import { Random } from '../random.ts';
 import { Batch } from './batch.ts';
 import { BlockWriter } from './blocks.ts';
+import { randomBytes } from './random-bytes.ts';
 import { CODE_AT, CODE_BYTES, codeBase, FS_BASE, SELECTORS, SLOT_BYTES, SLOT_ENTRY } from './batch-layout.ts';
 import type { CodeMode } from './batch-layout.ts';
 import { describeDifferences, sameOutcome } from './compare-outcomes.ts';
 import { EmulatedUser } from './emulated-user.ts';
 import { encodeRow } from './encode-row.ts';
-import { comparableRows, familyOf } from './families.ts';
+import { comparableRows, familyOf, isComparable, isFloatingPoint } from './families.ts';
 import { NativeUser, RUNNER_FROM } from './native-user.ts';
 import { CaseWriter } from './prepare.ts';
 import { undefinedFlags } from './undefined-flags.ts';
@@ -25,12 +26,19 @@ export interface CampaignOptions {
   readonly seed?: number;
   /** Blocks of several instructions instead of single ones. Default false. */
   readonly blocks?: boolean;
+  /** Blocks that change their own code (32- and 64-bit). Default false. */
+  readonly patching?: boolean;
+  /** Random bytes instead of encodings of known rows: what the decoder refuses must be #UD on the host. Default false. */
+  readonly bytes?: boolean;
   /** Only rows whose mnemonic matches (single instructions). */
   readonly only?: RegExp;
   /** Mismatches kept with all details. Default 200. */
   readonly keep?: number;
   readonly progress?: (cases: number, mismatches: number) => void;
 }
+
+const NOTHING = 'not an instruction', TOO_LONG_NAME = 'too long';
+const UD2 = rows.find((row) => row.mnemonic === 'ud2')?.index ?? 0;
 
 interface Meta {
   readonly code: Uint8Array;
@@ -39,9 +47,11 @@ interface Meta {
   /** Flags without meaning if all of the code ran, and if it ended earlier. */
   readonly undefinedAtEnd: number;
   readonly undefinedAnywhere: number;
+  /** Only whether it is #UD counts. */
+  readonly onlyExistence?: boolean;
 }
 
-const SS = 12, GP = 13, PF = 14;
+const UD = 6, SS = 12, GP = 13, PF = 14;
 /** 64-bit addresses from here on may belong to the runner or its kernel. */
 const HOST_64_FROM = 0x4000_0000_0000n;
 
@@ -56,6 +66,8 @@ function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batc
   if (mnemonics.includes('call') && a === PF && b === GP) return true;
   // the limit is checked for offset and selector of a far pointer together
   if (mnemonics.some((mnemonic) => /^l[defgs]s$|^lss$/.test(mnemonic)) && a === PF && b === GP) return true;
+  // with many prefixes the host counts operand bytes of what is no instruction, and finds it too long
+  if (mnemonics.includes(NOTHING) && a === GP && b === UD || mnemonics.includes(TOO_LONG_NAME) && a === UD && b === GP) return true;
   return mnemonics.includes('popa') && a === PF && b === PF;
 }
 
@@ -66,6 +78,15 @@ function isWrapAround(native: Batch, ours: Batch, index: number): boolean {
   const address = Number(ours.u64(index, 'address'));
   return [0, FS_BASE, 2 ** 32].some((edge) => Math.abs(address - edge) < 32);
 }
+
+/** Facts for bytes that are no instruction: no operands. */
+function standIn(inst: Instruction): void {
+  inst.opCount = 0;
+  inst.rowIndex = UD2;
+  inst.base = inst.index = -1;
+}
+/** AMD's SSE4A (EXTRQ, INSERTQ, MOVNTSS, MOVNTSD), which no Intel processor has. */
+const isSse4a = (code: Uint8Array): boolean => /0f(78|79|2b)/.test(Buffer.from(code).toString('hex'));
 
 export class Campaign {
   readonly #o: CampaignOptions;
@@ -80,12 +101,14 @@ export class Campaign {
   constructor(options: CampaignOptions) {
     this.#o = options;
     this.#random = new Random(options.seed ?? 1);
-    this.#ours = new EmulatedUser(options.mode);
+    this.#ours = new EmulatedUser(options.mode, { writableCode: options.patching ?? false });
   }
 
   run(): CampaignReport {
     const { mode, cases } = this.#o;
-    const batch = new Batch(mode), next = this.#o.blocks === true ? this.#blocks(batch) : this.#singles(batch);
+    const batch = new Batch(mode);
+    batch.writableCode = this.#o.patching ?? false;
+    const next = this.#o.blocks === true || this.#o.patching === true ? this.#blocks(batch) : this.#o.bytes === true ? this.#bytes(batch) : this.#singles(batch);
     try {
       let metas: Meta[] = [];
       while (this.#cases + batch.count < cases) {
@@ -106,8 +129,26 @@ export class Campaign {
   }
 
   #blocks(batch: Batch): () => Meta {
-    const writer = new BlockWriter(batch, this.#random);
+    const writer = new BlockWriter(batch, this.#random, { patching: this.#o.patching ?? false });
     return () => writer.write();
+  }
+
+  #bytes(batch: Batch): () => Meta | undefined {
+    const { mode } = this.#o, writer = new CaseWriter(batch, this.#random), inst = new Instruction();
+    return () => {
+      for (;;) {
+        const drawn = randomBytes(mode, this.#random), length = decode(drawn, 0, drawn.length, mode, inst);
+        const known = length > 0 ? inst.row : undefined, code = known === undefined ? drawn : drawn.slice(0, length);
+        if (known !== undefined && !isComparable(known, mode) && !isFloatingPoint(known)) continue;
+        if (known === undefined) standIn(inst);
+        if (known === undefined && isSse4a(code)) continue;
+        const index = writer.single(code, inst), rcx = batch.gpr(index, 1);
+        if (known !== undefined && isVendorSpecific(inst, mode, rcx)) { batch.drop(); continue; }
+        const meaningless = known === undefined ? 0 : undefinedFlags(inst, rcx), onlyExistence = known !== undefined && isFloatingPoint(known);
+        const name = known === undefined ? length === TOO_LONG ? TOO_LONG_NAME : NOTHING : onlyExistence ? 'floating point' : familyOf(known);
+        return { code, mnemonics: [known?.mnemonic ?? name], families: [name], undefinedAtEnd: meaningless, undefinedAnywhere: meaningless, onlyExistence };
+      }
+    };
   }
 
   /** Row after row, each time in another encoding. */
@@ -167,6 +208,7 @@ export class Campaign {
     }
     if (isSkipped) return;
     const meaningless = ranThrough ? meta.undefinedAtEnd : meta.undefinedAnywhere;
+    if (meta.onlyExistence === true && (native.u32(index, 'vector') === UD) === (ours.u32(index, 'vector') === UD)) return;
     if (sameOutcome(native, ours, index, meaningless) || isOrderOfFaults(meta.mnemonics, native, ours, index) || isWrapAround(native, ours, index)) return;
     for (const count of counts) count.mismatches++;
     for (const mnemonic of meta.mnemonics) this.#byMnemonic.set(mnemonic, (this.#byMnemonic.get(mnemonic) ?? 0) + 1);

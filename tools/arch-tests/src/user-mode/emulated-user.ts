@@ -50,9 +50,9 @@ export class EmulatedUser {
   readonly #state: Uint8Array;
   #initial = new Uint8Array(0);
 
-  constructor(mode: CodeMode) {
+  constructor(mode: CodeMode, options: { readonly writableCode?: boolean } = {}) {
     this.mode = mode;
-    this.#tables();
+    this.#tables(options.writableCode ?? false);
     this.#vcpu = new Vcpu({
       memory: this.#memory, model: CPU_MODELS.default64, createMmu: (context) => new EptMmu(context),
       ports: { read: () => 0, write: () => undefined },
@@ -65,7 +65,7 @@ export class EmulatedUser {
     this.#boot();
   }
 
-  #tables(): void {
+  #tables(writableCode: boolean): void {
     const { guest } = this.#memory, table = new DataView(new ArrayBuffer(0x7000));
     const entry = (page: number, index: number, low: number, high = 0): void => {
       table.setUint32(page * PAGE + index * 8, low, true);
@@ -78,7 +78,7 @@ export class EmulatedUser {
     entry(0, 255, next(5));
     entry(5, 508, next(6));
     entry(6, 0, PRESENT | WRITABLE | LARGE);
-    for (let at = 0; at < CODE_BYTES; at += PAGE) entry(4, at / PAGE, CODE_GPA + at | PRESENT | USER);
+    for (let at = 0; at < CODE_BYTES; at += PAGE) entry(4, at / PAGE, CODE_GPA + at | PRESENT | USER | (writableCode ? WRITABLE : 0));
     entry(2, CODE_AT >> 21, next(4));
     entry(2, DATA_AT >> 21, next(3));
     DATA_GPA.forEach((gpa, i) => { entry(3, (DATA_AT >> 12 & 511) + i, gpa | PRESENT | USER | (i < 2 ? WRITABLE : 0), NO_EXECUTE_HIGH); });

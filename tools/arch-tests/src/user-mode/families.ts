@@ -12,12 +12,15 @@ const LEFT_OUT = new Set(('syscall sysenter int int3 int1 into rdtsc rdtscp rdpm
   + 'sysexit sysret xabort xbegin rdssp incssp movdiri movdir64b ptwrite').split(' '));
 /** Features that every x86-64-v3 host has, as far as integer instructions go. */
 const FEATURES = new Set('base cmov popcnt lzcnt movbe bmi1 bmi2 adx cx8 cx16 3dnowprefetch clfsh msr'.split(' '));
+const FLOATING_POINT = new Set('fpu mmx sse sse2'.split(' '));
 const SINGLE_ROWS = new Set('crc32 movnti lfence mfence sfence prefetchnta prefetcht0 prefetcht1 prefetcht2'.split(' '));
 
 export function isComparable(row: Row, mode: CodeMode): boolean {
   if (LEFT_OUT.has(row.mnemonic) || (mode === 64 ? row.modes === 'no64' : row.modes === 'only64')) return false;
   return FEATURES.has(row.feature) || SINGLE_ROWS.has(row.mnemonic);
 }
+/** x87, MMX and SSE rows: other tools compare what they compute. */
+export function isFloatingPoint(row: Row): boolean { return FLOATING_POINT.has(row.feature) && !LEFT_OUT.has(row.mnemonic); }
 export function comparableRows(mode: CodeMode): readonly Row[] { return rows.filter((row) => isComparable(row, mode)); }
 
 const FAMILIES: readonly (readonly [string, string])[] = [

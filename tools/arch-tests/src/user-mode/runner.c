@@ -27,7 +27,7 @@
 #define WINDOW_BYTES 256
 
 struct header {
-	uint32_t cases, mode;
+	uint32_t cases, writable_code;
 	uint64_t fs_base, gs_base;
 	struct { uint32_t base, limit, flags; } ldt[4];
 };
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
 	header = (struct header *)all;
 	cases = (struct one *)(all + HEADER_BYTES + CODE_BYTES + PRISTINE_BYTES);
 	pristine = all + HEADER_BYTES + CODE_BYTES;
-	if (mmap((void *)CODE_PAGES_AT, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, file, HEADER_BYTES) == MAP_FAILED) return fail("map code");
+	if (mmap((void *)CODE_PAGES_AT, CODE_BYTES, PROT_READ | PROT_EXEC | (header->writable_code ? PROT_WRITE : 0), MAP_PRIVATE | MAP_FIXED_NOREPLACE, file, HEADER_BYTES) == MAP_FAILED) return fail("map code");
 	if (mmap((void *)DATA_AT, PRISTINE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) return fail("map data");
 	memcpy((void *)DATA_AT, pristine, PRISTINE_BYTES);
 	if (mprotect((void *)(DATA_AT + WRITABLE_BYTES), PAGE, PROT_READ) != 0) return fail("protect");
