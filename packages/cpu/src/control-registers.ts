@@ -199,7 +199,7 @@ export function invalidateContext(cpu: Cpu): Status {
   const hi = mmu.read32(at + 12, atHigh);
   if (mmu.faulted) return FAULT;
   if (type >>> 0 > 3 || rest !== 0 || pcid & ~0xfff || cpu.argHi(0) !== 0) return cpu.protectionFault();
-  if (type < 2 && !(state.word(STATE.cr4) & CR4.PCIDE) && pcid !== 0 || type === 0 && !cpu.isCanonical(hi)) return cpu.protectionFault();
+  if (type < 2 && !(state.word(STATE.cr4) & CR4.PCIDE) && pcid !== 0 || type === 0 && !cpu.isCanonicalBase(hi)) return cpu.protectionFault();
   const current = state.word(STATE.cr4) & CR4.PCIDE ? state.word(STATE.cr3) & 0xfff : 0;
   if (type === 0 && pcid === current) mmu.invalidatePage(lo, hi);
   else if (type <= 1) mmu.invalidatePcid(pcid);

@@ -1,4 +1,5 @@
 /** @hot */
+import { DR6 } from '@vmm/spec';
 import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { CR4, EFER, EFLAGS, GPR, VECTOR } from './architecture.ts';
@@ -36,6 +37,7 @@ export interface CpuOptions {
   readonly dropFeatures?: readonly FeatureName[];
 }
 
+const BREAKPOINTS_MET = DR6.B0 | DR6.B1 | DR6.B2 | DR6.B3;
 /** Where a callout finds the address of the instruction after it. */
 const NEXT_RIP_ARGUMENT = 7;
 
@@ -73,6 +75,7 @@ export class Cpu {
   #tableHi = 0;
   /** Bit of the high word from which an address must be sign-extended: 15 for 48-bit linear addresses, 24 for 57-bit ones. */
   #canonicalBit = 15;
+  readonly #widestBit: number;
   /** NMI delivered and no IRET since. */
   isNmiBlocked = false;
   isNmiPending = false;
@@ -107,6 +110,7 @@ export class Cpu {
       model: options.model, tscHz: options.clock.tscHz, crystalHz: options.crystalHz ?? 25_000_000, hypervisorLeaf: options.hypervisorLeaf ?? true,
       hasApic: options.apic !== undefined, apicId: this.index, add: options.addFeatures ?? [], drop: options.dropFeatures ?? [],
     });
+    this.#widestBit = this.cpuid.has('la57') ? 24 : 15;
     this.msrs = new MsrBank(this);
     this.stack = new StackCursor(this);
   }
@@ -167,8 +171,10 @@ export class Cpu {
     this.returnLo = lo;
     this.returnHi = hi;
   }
-  /** Reports debug conditions in DR6, which only software clears. */
-  recordDebug(hits: number): void { this.state.setPair(STATE.dr + 8 * 6, this.state.word(STATE.dr + 8 * 6) | hits, 0); }
+  /** Reports debug conditions in DR6: B0..B3 say what was met this time, the others only software clears. */
+  recordDebug(hits: number): void {
+    this.state.setPair(STATE.dr + 8 * 6, this.state.word(STATE.dr + 8 * 6) & ~BREAKPOINTS_MET | hits, 0);
+  }
   undefinedOpcode(): typeof FAULT { return this.raise(VECTOR.UD); }
   protectionFault(): typeof FAULT { return this.raise(VECTOR.GP, 0); }
 
@@ -192,6 +198,8 @@ export class Cpu {
 
   /** Whether a 64-bit address with this high word is canonical in the paging mode in force. */
   isCanonical(hi: number): boolean { return hi >> this.#canonicalBit === hi >> 31; }
+  /** For bases and entry points that instructions load: they may be as wide as the CPU can make addresses, whatever the mode. SDM vol 1 §3.3.7.1 */
+  isCanonicalBase(hi: number): boolean { return hi >> this.#widestBit === hi >> 31; }
   /** CR4.LA57 decides how wide a linear address is. */
   linearWidthChanged(): void { this.#canonicalBit = this.state.word(STATE.cr4) & CR4.LA57 ? 24 : 15; }
 
@@ -228,6 +236,11 @@ export class Cpu {
   deliverNmi(): Delivery { return deliverNmi(this); }
   /** An access of generated code while `watchesData`: a hit traps when the instruction is over. `kind` as in the MMU. */
   noteAccess(lo: number, hi: number, size: number, kind: number): void { noteDataAccess(this, lo, hi, size, kind); }
+  /** IRET is over: an NMI that waited for it comes before the next instruction. */
+  unblockNmi(): void {
+    this.isNmiBlocked = false;
+    if (this.isNmiPending) Atomics.or(this.#words, this.state.base + STATE.pending >> 2, 1);
+  }
   /** Before a block with MODE.SINGLE_STEP: false if an instruction breakpoint was recorded as a fault instead. */
   beginStep(): boolean { return beginStep(this); }
   /** After such a block ended without a fault: delivers the debug trap that is due. */

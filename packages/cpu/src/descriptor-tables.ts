@@ -24,7 +24,7 @@ export function loadTable(cpu: Cpu, table: Table, size: number): Status {
   if (isCode64(state)) {
     baseHi = mmu.read32(lo + 6 | 0, hi);
     if (mmu.faulted) return FAULT;
-    if (!cpu.isCanonical(baseHi)) return cpu.protectionFault();
+    if (!cpu.isCanonicalBase(baseHi)) return cpu.protectionFault();
   }
   state.set(table === 'gdtr' ? 'gdtrLimit' : 'idtrLimit', limit);
   state.setWords(table === 'gdtr' ? 'gdtrBase' : 'idtrBase', size === 2 ? base & 0xff_ffff : base, baseHi);
@@ -55,7 +55,7 @@ function readSystemDescriptor(cpu: Cpu, selector: number, isWanted: (type: numbe
   if (cpu.mmu.faulted) return false;
   const upper = cpu.readTable32(12);
   if (cpu.mmu.faulted) return false;
-  return upper & 0x1f00 || !cpu.isCanonical(baseHi) ? cpu.fail(VECTOR.GP, selector & 0xfffc) : baseHi;
+  return upper & 0x1f00 || !cpu.isCanonicalBase(baseHi) ? cpu.fail(VECTOR.GP, selector & 0xfffc) : baseHi;
 }
 
 function setSystemSegment(cpu: Cpu, index: number, selector: number, baseHi: number): void {

@@ -37,7 +37,7 @@ export function loadFlags(cpu: Cpu, value: number, mask: number): void {
 export function iret(cpu: Cpu, size: number): Status {
   const state = cpu.state;
   const status = hasDescriptors(state) ? iretProtected(cpu, size) : cpu.isVm86 && cpu.iopl < 3 ? virtualIret(cpu, size) : iretReal(cpu, size);
-  if (status === REDISPATCH) cpu.isNmiBlocked = false;
+  if (status === REDISPATCH) cpu.unblockNmi();
   return status;
 }
 

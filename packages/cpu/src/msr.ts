@@ -28,7 +28,7 @@ function field(name: string, at: StateField, options: { canonical?: boolean; nee
     name, ...(options.needs ? { needs: options.needs } : {}),
     read: (cpu, bank) => bank.answer(cpu.state.lo(at), cpu.state.hi(at)),
     write(cpu, lo, hi) {
-      if (options.canonical && !cpu.isCanonical(hi) || options.lowOnly && hi !== 0) return false;
+      if (options.canonical && !cpu.isCanonicalBase(hi) || options.lowOnly && hi !== 0) return false;
       cpu.state.setWords(at, lo, hi);
       return true;
     },
@@ -41,7 +41,7 @@ function segmentBase(name: string, index: number): Entry {
     name, needs: 'lm',
     read: (cpu, bank) => bank.answer(cpu.state.word(STATE.segmentBase + 8 * index), cpu.state.word(STATE.segmentBase + 8 * index + 4)),
     write(cpu, lo, hi) {
-      if (!cpu.isCanonical(hi)) return false;
+      if (!cpu.isCanonicalBase(hi)) return false;
       setBase(cpu, 'segmentBase', index, lo, hi);
       return true;
     },
@@ -96,7 +96,7 @@ const REGISTERS: Rows = [
   [MSR.APIC_BASE, {
     name: 'APIC_BASE', needs: 'apic',
     read: (cpu, bank) => cpu.apic ? bank.answer(cpu.apic.apicBaseLow, cpu.apic.apicBaseHigh) : false,
-    write: (cpu, lo, hi) => cpu.apic?.writeApicBase(lo, hi) ?? false,
+    write: (cpu, lo, hi) => hi >>> cpu.model.physicalBits - 32 === 0 && (cpu.apic?.writeApicBase(lo, hi) ?? false),
   }],
   [0x2a, constant('EBL_CR_POWERON', 0, 0, ignore)],
   [0x34, constant('SMI_COUNT', 0)],

@@ -165,6 +165,8 @@ export function dropInnerSegments(cpu: Cpu): void {
 function dropIfInner(state: StateView, index: number, cpl: number): void {
   const attributes = state.word(STATE.segmentAttributes + 4 * index);
   if (attributes & ATTRIBUTE.UNUSABLE || isConformingCode(attributes) || dplOf(attributes) >= cpl) return;
-  setNullSegment(state, index, 0);
+  // The base stays: 64-bit code goes on using that of FS and GS.
+  state.setWord(STATE.selector + 4 * index, 0);
+  state.setWord(STATE.segmentAttributes + 4 * index, ATTRIBUTE.UNUSABLE);
   refreshSegment(state, index);
 }

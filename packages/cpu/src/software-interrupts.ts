@@ -31,5 +31,13 @@ export function overflowTrap(cpu: Cpu): Status {
   return readFlags(cpu.state) & EFLAGS.OF ? deliverBehind(cpu, VECTOR.OF, SOURCE.SOFTWARE) : DONE;
 }
 
-/** INT1 ignores the gate's DPL and leaves no mark in DR6. */
-export function debugInterrupt(cpu: Cpu): Status { return deliverBehind(cpu, VECTOR.DB, SOURCE.TRAP); }
+/** INT1 ignores the gate's DPL and leaves no mark in DR6. A data breakpoint that MOV SS held back is reported with it, in one #DB. */
+export function debugInterrupt(cpu: Cpu): Status {
+  const hits = cpu.debugHits;
+  const status = deliverBehind(cpu, VECTOR.DB, SOURCE.TRAP);
+  if (status === REDISPATCH && hits !== 0) {
+    cpu.recordDebug(hits);
+    cpu.debugHits = 0;
+  }
+  return status;
+}

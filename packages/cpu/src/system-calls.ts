@@ -111,7 +111,7 @@ export function readBase(cpu: Cpu, index: number, size: number): Status {
 export function writeBase(cpu: Cpu, index: number, size: number): Status {
   if (!canUseBase(cpu)) return cpu.undefinedOpcode();
   const hi = size === 8 ? cpu.argHi(0) : 0;
-  if (!cpu.isCanonical(hi)) return cpu.protectionFault();
+  if (!cpu.isCanonicalBase(hi)) return cpu.protectionFault();
   setBase(cpu, 'segmentBase', index, cpu.argLo(0), hi);
   return DONE;
 }
