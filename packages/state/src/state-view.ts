@@ -4,6 +4,7 @@ import type { StateField } from './layout.ts';
 /**
  * Typed access to one vCPU's state block from TypeScript. 64-bit fields are reached as two 32-bit words (`lo`, `hi`), as a double when the
  * value is known to be below 2^53 (`number`), or as a BigInt off the hot paths (`big`). Views stay valid: machine memory never grows.
+ * @hot
  */
 export class StateView {
   readonly base: number;

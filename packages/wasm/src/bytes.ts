@@ -64,5 +64,5 @@ export class ByteWriter {
     this.raw(content.bytes, content.length);
   }
 
-  finish(): Uint8Array<ArrayBuffer> { return this.bytes.slice(0, this.length) as Uint8Array<ArrayBuffer>; }
+  finish(): Uint8Array<ArrayBuffer> { return this.bytes.slice(0, this.length); }
 }

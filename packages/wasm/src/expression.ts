@@ -210,7 +210,7 @@ export function emit(out: ByteWriter, e: Expr): void {
     case MEMORY_LANE: emitOpcode(out, e.op); out.u32(0); out.u32(e.lo); out.u8(e.hi); return;
     case CALL: out.u8(e.op); out.u32(e.lo); if (e.op === 0x11) out.u32(e.hi); return;
     case LANE: emitOpcode(out, e.op); out.u8(e.lo); return;
-    case V_CONST: case SHUFFLE: emitOpcode(out, e.op); out.raw(e.bytes!); return;
+    case V_CONST: case SHUFFLE: emitOpcode(out, e.op); if (e.bytes !== undefined) out.raw(e.bytes); return;
     default: throw new Error(`unknown expression kind ${e.kind}`);
   }
 }

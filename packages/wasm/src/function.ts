@@ -33,7 +33,8 @@ export class FunctionBuilder {
 
   local(type: ValueType): Local {
     const at = this.#free.findIndex((free) => free.type === type);
-    const local = at >= 0 ? this.#free.splice(at, 1)[0]! : { index: this.#locals.push(type) - 1, type };
+    const [reused] = at >= 0 ? this.#free.splice(at, 1) : [];
+    const local = reused ?? { index: this.#locals.push(type) - 1, type };
     this.#scoped.at(-1)?.push(local);
     return local;
   }
@@ -62,7 +63,7 @@ export class FunctionBuilder {
   scope<T>(body: () => T): T {
     this.#scoped.push([]);
     const result = body();
-    this.#free.push(...this.#scoped.pop()!);
+    this.#free.push(...(this.#scoped.pop() ?? []));
     return result;
   }
 

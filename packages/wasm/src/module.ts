@@ -108,9 +108,11 @@ export class ModuleBuilder {
     return ref;
   }
   fill(ref: FunctionRef, write: (fn: FunctionBuilder) => void): void {
+    const defined = this.#defined[ref.index - this.#importedFunctions];
+    if (defined === undefined) throw new Error(`function ${ref.index} is imported: it cannot have a body`);
     const fn = new FunctionBuilder(ref.type);
     fn.scope(() => { write(fn); });
-    this.#defined[ref.index - this.#importedFunctions]!.body = fn.finish();
+    defined.body = fn.finish();
   }
   define(params: readonly ValueType[], results: readonly ValueType[], write: (fn: FunctionBuilder) => void): FunctionRef {
     const ref = this.declare(params, results);
@@ -135,7 +137,8 @@ export class ModuleBuilder {
     section(1, this.#typeBytes.length, (s) => { for (const t of this.#typeBytes) s.raw(t.bytes, t.length); });
     section(2, this.#imports.length, (s) => { for (const i of this.#imports) s.raw(i.bytes, i.length); });
     section(3, this.#defined.length, (s) => { for (const d of this.#defined) s.u32(this.typeIndex(d.ref.type)); });
-    section(4, this.#ownTable === undefined ? 0 : 1, (s) => { s.u8(0x70); s.u8(0x00); s.u32(this.#ownTable!); });
+    const table = this.#ownTable;
+    section(4, table === undefined ? 0 : 1, (s) => { s.u8(0x70); s.u8(0x00); s.u32(table ?? 0); });
     section(6, this.#globals.length, (s) => {
       for (const g of this.#globals) {
         s.u8(TYPE_BYTE[g.type]);
