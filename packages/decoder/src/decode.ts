@@ -7,8 +7,6 @@ import { BYTE_REGISTER, COUNT_SHIFT, IMM_SHIFT, IRREGULAR, Key, MAPS, RowFlag, S
 
 // Constants of this module are folded into the compiled code, imported bindings are not (15 % of the speed).
 const { cells, nodes, rowInfo, rowOperands, templateFixed, templateInfo, templateSource } = tables;
-/** ModRM.reg, ModRM.rm, VEX.vvvv, opcode register, then the constants 0..3: see RegisterSlot. */
-const registers = Uint8Array.of(0, 0, 0, 0, 0, 1, 2, 3);
 
 /** `decode` answers: more bytes are needed than there are. */
 export const NEED_MORE = 0;
@@ -39,7 +37,7 @@ const index16 = Int8Array.of(6, 7, 6, 7, -1, -1, -1, -1);
 /** CR0, CR2, CR3, CR4, CR8 exist. */
 const VALID_CR = 0b1_0001_1101;
 
-/** From here on to the limit no read of `decodeAt` can reach it: 14 prefixes, then the longest instruction, and 4 bytes read ahead. */
+/** From here on to the limit no read of `decode` can reach it: 14 prefixes, then the longest instruction, and 4 bytes read ahead. */
 const SAFE_BYTES = 48;
 const MAX_LENGTH = 15;
 /** Copy of the last bytes before the limit, zeros behind. */
@@ -50,22 +48,7 @@ const tail = new Uint8Array(SAFE_BYTES);
  * Returns its length, or NEED_MORE if it does not end before `limit`, INVALID, TOO_LONG. Never throws, never allocates.
  */
 export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 16 | 32 | 64, out: Instruction): number {
-  if (limit - offset >= SAFE_BYTES) return decodeAt(bytes, offset, mode, out);
-  return decodeTail(bytes, offset, limit, mode, out);
-}
-
-function decodeTail(bytes: Uint8Array, offset: number, limit: number, mode: 16 | 32 | 64, out: Instruction): number {
-  const available = limit - offset;
-  tail.fill(0);
-  for (let i = 0; i < available; i++) tail[i] = bytes[offset + i]!;
-  const length = decodeAt(tail, 0, mode, out);
-  const isShort = length === TOO_LONG ? available < MAX_LENGTH : (length === INVALID ? out.length : length) > available;
-  if (!isShort) return length;
-  out.length = 0;
-  return NEED_MORE;
-}
-
-function decodeAt(bytes: Uint8Array, offset: number, mode: 16 | 32 | 64, out: Instruction): number {
+  if (limit - offset < SAFE_BYTES) return decodeTail(bytes, offset, limit, mode, out);
   const is64 = mode === 64;
   const prefixes = is64 ? 256 : 0;
   let p = offset + 1;
@@ -168,10 +151,12 @@ function decodeAt(bytes: Uint8Array, offset: number, mode: 16 | 32 | 64, out: In
   out.has66 = has66;
   out.segOverride = segment;
   out.rex = rex === 0x40 && isVex ? 0 : rex;
-  out.isVex = isVex;
-  out.vexL = vexL;
-  out.vexV = is64 ? vexV : vexV & 7;
-  out.vexW = (isVex ? rexW >> 3 : 0) as 0 | 1;
+  if (isVex || out.isVex) {
+    out.isVex = isVex;
+    out.vexL = vexL;
+    out.vexV = is64 ? vexV : vexV & 7;
+    out.vexW = (isVex ? rexW >> 3 : 0) as 0 | 1;
+  }
   out.hasModrm = hasModrm;
 
   let isReg = 0;
@@ -247,17 +232,15 @@ function decodeAt(bytes: Uint8Array, offset: number, mode: 16 | 32 | 64, out: In
   out.opCount = count;
   if (count !== 0) {
     const column = isReg | (vexL << 2) | sizeIndex;
-    registers[0] = out.reg;
-    registers[1] = out.rm;
-    registers[2] = out.vexV;
-    registers[3] = (b & 7) | ((rex & 1) << 3);
+    // ModRM.reg, ModRM.rm, VEX.vvvv, opcode register, then the constants 0..3: see RegisterSlot.
+    const packed = out.reg | out.rm << 4 | out.vexV << 8 | ((b & 7) | ((rex & 1) << 3)) << 12 | 0x32100000;
     const { opKind, opReg, opSizeBytes } = out;
     let i = 0;
     let at = reference << 2;
     do {
       const t = rowOperands[at++]!;
       const info = templateInfo[(t << 4) | column]!;
-      const reg = registers[(info >> SLOT_SHIFT) & 7]!;
+      const reg = (packed >>> ((info >> (SLOT_SHIFT - 2)) & 28)) & 15;
       opSizeBytes[i] = info >> SIZE_SHIFT;
       opReg[i] = reg;
       opKind[i] = info & 31;
@@ -276,6 +259,17 @@ function decodeAt(bytes: Uint8Array, offset: number, mode: 16 | 32 | 64, out: In
   }
   if (length > MAX_LENGTH) return tooLong(out);
   return (out.length = length);
+}
+
+function decodeTail(bytes: Uint8Array, offset: number, limit: number, mode: 16 | 32 | 64, out: Instruction): number {
+  const available = limit - offset;
+  tail.fill(0);
+  for (let i = 0; i < available; i++) tail[i] = bytes[offset + i]!;
+  const length = decode(tail, 0, SAFE_BYTES, mode, out);
+  const isShort = length === TOO_LONG ? available < MAX_LENGTH : (length === INVALID ? out.length : length) > available;
+  if (!isShort) return length;
+  out.length = 0;
+  return NEED_MORE;
 }
 
 function tooLong(out: Instruction): number {

@@ -22,7 +22,7 @@ const DIMENSIONS: readonly { readonly shift: number; readonly count: number }[] 
 
 /** rowInfo: these bits, the operand count from COUNT_SHIFT, the kind of immediate from IMM_SHIFT. */
 export const RowFlag = {
-  lock: 1, default64: 2, forced64: 4, ignoresMod: 8, usesVvvv: 0x10, vsib: 0x20, vsibX: 0x40, notCs: 0x80, mandatoryRep: 0x100, checked: 0x200,
+  lock: 1, default64: 2, forced64: 4, ignoresMod: 8, usesVvvv: 0x10, vsib: 0x20, notCs: 0x80, mandatoryRep: 0x100, checked: 0x200,
 } as const;
 export const COUNT_SHIFT = 12;
 export const IMM_SHIFT = 16;
@@ -30,7 +30,7 @@ export const rowInfo = new Int32Array(rows.length);
 /** Four operand templates a row. */
 export const rowOperands = new Uint8Array(rows.length * 4);
 
-/** Where a regular operand's register number comes from: index into the decoder's scratch registers; 4..7 are constants 0..3. */
+/** Where a regular operand's register number comes from: which four bits of the decoder's packed registers; 4..7 are constants 0..3. */
 export const RegisterSlot = { reg: 0, rm: 1, vvvv: 2, opcode: 3, constant: 4 } as const;
 /** templateInfo: OpKind, RegisterSlot from SLOT_SHIFT, flags, size in bytes from SIZE_SHIFT. */
 export const SLOT_SHIFT = 5;
@@ -55,7 +55,7 @@ function flagsOf(row: Row): number {
     | (row.size64 === 'default64' ? RowFlag.default64 : row.size64 === 'forced64' ? RowFlag.forced64 : 0)
     | (row.modrm.ignoresMod ? RowFlag.ignoresMod : 0)
     | (row.operands.some((code) => /^[BH]/.test(code) && code !== 'BD') ? RowFlag.usesVvvv : 0)
-    | (row.vsib === '' ? 0 : RowFlag.vsib) | (row.vsib === 'x' ? RowFlag.vsibX : 0)
+    | (row.vsib === '' ? 0 : RowFlag.vsib)
     | (row.modrm.notCs ? RowFlag.notCs : 0)
     | (row.operands.some((code) => /^[CDS][yw]$/.test(code)) ? RowFlag.checked : 0)
     | (row.prefix === 'f2' || row.prefix === 'f3' ? RowFlag.mandatoryRep : 0);
