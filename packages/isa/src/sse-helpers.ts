@@ -4,7 +4,9 @@ import type { Expr, FunctionBuilder, FunctionRef, ModuleBuilder, ValueType } fro
 import { defineSoftFloat, FLAG, MODE, ORDER } from '@vmm/softfloat';
 import { STATE } from '@vmm/state';
 import { predicateOutcomes } from './sse-compare.ts';
+import { defineCryptoHelpers } from './sse-crypto.ts';
 import { raisedFlagsOffset } from './sse-mxcsr.ts';
+import { defineStringCompare } from './sse-strings.ts';
 import * as v from './sse-wasm.ts';
 
 type Functions = Record<string, FunctionRef>;
@@ -35,6 +37,8 @@ export function defineVectorHelpers(module: ModuleBuilder, stateBase: number): F
     functions[`${packed}_cmp`] = defineCompareMask(module, functions, width);
   }
   defineConversions(module, functions);
+  for (const width of ['f32', 'f64'] as const) functions[`${width === 'f32' ? 'ps' : 'pd'}_round`] = defineRound(module, functions, width, stateBase);
+  Object.assign(functions, defineCryptoHelpers(module), { string_compare: defineStringCompare(module, stateBase) });
   functions['ps_rcp'] = defineApproximation(module, (x) => w.div(w.f32(1), x));
   functions['ps_rsqrt'] = defineApproximation(module, (x) => w.div(w.f32(1), w.sqrt(x)));
   return functions;
@@ -128,6 +132,19 @@ function defineConversions(module: ModuleBuilder, functions: Functions): void {
   functions['pd_to_dq'] = module.define(['v128', 'i32'], ['v128'], (fn) => {
     const two = eachLane(fn, 'f64', (lane) => w.extendU(need(functions, 'f64_to_i32').call(v.lane64(fn.param(0), lane), fn.param(1))));
     fn.return(v.shuffleLanes(4, two, v.zero(), [0, 2, 4, 4]));
+  });
+}
+
+/** (a, imm of ROUNDPS) → v128. Denormals are not noted; bit 3 keeps precision quiet. */
+function defineRound(module: ModuleBuilder, functions: Functions, width: 'f32' | 'f64', stateBase: number): FunctionRef {
+  return module.define(['v128', 'i32'], ['v128'], (fn) => {
+    const imm = fn.param(1), current = fn.let(need(functions, 'sse_mode').call()), at = stateBase + raisedFlagsOffset;
+    const rounding = w.select(w.and(imm, w.i32(4)), w.and(current, w.i32(MODE.roundingMask)), w.and(imm, w.i32(MODE.roundingMask)));
+    const mode = fn.let(w.or(w.and(current, w.i32(MODE.denormalsAreZero)), rounding));
+    const result = eachLane(fn, width, (lane) => need(functions, `${width}_round`).call(laneOf(width, fn.param(0), lane), mode));
+    const quiet = w.or(w.i32(FLAG.denormal), w.select(w.and(imm, w.i32(8)), w.i32(FLAG.inexact), w.i32(0)));
+    fn.store(32, w.i32(0), at, w.and(w.load('i32', 32, w.i32(0), at), w.xor(quiet, w.i32(-1))));
+    fn.return(result);
   });
 }
 

@@ -67,6 +67,32 @@ const FROM_INTEGER: string[] = [
   'cvtpi2ps xmm1, mm2', 'cvtpi2pd xmm1, mm2', 'cvtpi2ps xmm1, qword ptr [rsi]', 'cvtpi2pd xmm1, qword ptr [rsi]',
 ];
 
+const SSSE3: string[] = [
+  ...both(words('pshufb phaddw phaddd phaddsw phsubw phsubd phsubsw pmaddubsw pmulhrsw psignb psignw psignd'), 'xmm1', 'xmm2'), ...words('pabsb pabsw pabsd').map((name) => `${name} xmm1, xmm2`),
+  ...[0, 3, 8, 15, 16, 17, 31, 32, 200].map((imm) => `palignr xmm1, xmm2, ${imm}`),
+];
+const SSE4: string[] = [
+  ...both(words(`pmuldq pcmpeqq packusdw pminsb pminsd pminuw pminud pmaxsb pmaxsd pmaxuw pmaxud pmulld pcmpgtq pblendvb blendvps blendvpd ptest phminposuw`), 'xmm1', 'xmm2'),
+  ...words('sx zx').flatMap((sign) => [['bw', 'qword'], ['bd', 'dword'], ['bq', 'word'], ['wd', 'qword'], ['wq', 'dword'], ['dq', 'qword']].flatMap(([kind, size]) => [`pmov${sign}${kind} xmm1, xmm2`, `pmov${sign}${kind} xmm1, ${size} ptr [rsi+3]`])),
+  ...[0, 1, 2, 0x55, 0xaa, 0xf3, 0xff].flatMap((imm) => ['blendps', 'blendpd', 'pblendw', 'insertps', 'mpsadbw'].map((name) => `${name} xmm1, xmm2, ${imm}`)), 'insertps xmm1, dword ptr [rsi], 0x92', 'mpsadbw xmm1, [rsi], 5',
+  ...[0, 1, 3, 7, 15, 255].flatMap((imm) => [`pextrb ecx, xmm1, ${imm}`, `pextrb byte ptr [rsi], xmm1, ${imm}`, `pextrd ecx, xmm1, ${imm}`, `pextrq rcx, xmm1, ${imm}`, `extractps ecx, xmm1, ${imm}`, `pextrw word ptr [rsi], xmm1, ${imm}`,
+    `pinsrb xmm1, ecx, ${imm}`, `pinsrb xmm1, byte ptr [rsi], ${imm}`, `pinsrd xmm1, ecx, ${imm}`, `pinsrq xmm1, rcx, ${imm}`, `pinsrd xmm1, dword ptr [rsi], ${imm}`]),
+  'movntdqa xmm1, [rsi]', 'movntdqa xmm1, [rsi+4]',
+];
+const ROUND = words('roundps roundss dpps').flatMap((name) => [0, 1, 2, 3, 4, 8, 9, 12, 0xff, 0x71].map((imm) => `${name} xmm1, xmm2, ${imm}`));
+const ROUND_DOUBLE = words('roundpd roundsd dppd').flatMap((name) => [0, 1, 2, 3, 4, 8, 9, 12, 0xff, 0x31].map((imm) => `${name} xmm1, xmm2, ${imm}`));
+const STRINGS = words('pcmpestri pcmpestrm pcmpistri pcmpistrm').flatMap((name) => Array.from({ length: 64 }, (_, i) => `${name} xmm1, xmm2, ${i * 2 + (i & 1)}`)).concat('pcmpistri xmm1, [rsi+1], 12', 'rex.w pcmpestri xmm1, xmm2, 8');
+const AES = [...words('aesenc aesenclast aesdec aesdeclast aesimc').flatMap((name) => [`${name} xmm1, xmm2`, `${name} xmm1, [rsi]`]), ...[0, 1, 0x36, 0xff].map((imm) => `aeskeygenassist xmm1, xmm2, ${imm}`)];
+const SHA = ['sha1nexte xmm1, xmm2', 'sha1msg1 xmm1, xmm2', 'sha1msg2 xmm1, xmm2', 'sha256rnds2 xmm1, xmm2', 'sha256msg1 xmm1, xmm2', 'sha256msg2 xmm1, [rsi]', ...[0, 1, 2, 3].map((imm) => `sha1rnds4 xmm1, xmm2, ${imm}`)];
+
+/** Short alphabets and zeros, so that strings match and end. */
+function prepareStrings(test: TestCase, random: Random): void {
+  prepareVectors(fillIntegers)(test, random);
+  for (const bytes of [test.xmm(1), test.xmm(2), test.memory]) for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(8) === 0 ? random.pick([0, 0x80, 0xff]) : 0x40 + random.below(3);
+  if (random.below(2) === 0) { test.setGpr(0, BigInt.asUintN(64, BigInt(random.below(40) - 20))); test.setGpr(2, BigInt.asUintN(64, BigInt(random.below(40) - 20))); }
+  if (random.below(3) === 0) test.xmm(1).copyWithin(0, random.below(4));
+}
+
 /** Random general registers (not the addresses in RSP, RSI, RDI), vectors and memory by `fill`. */
 export function prepareVectors(fill: (random: Random, bytes: Uint8Array) => void) {
   return (test: TestCase, random: Random): void => {
@@ -122,5 +148,13 @@ export const SSE_GROUPS: readonly Group[] = [
   { name: 'mmx', instructions: MMX, prepare: (test, random) => { prepareVectors(fillIntegers)(test, random); prepareMmx(test, random, fillIntegers); smallCounts(test, random); } },
   { name: 'sse-single', instructions: FLOAT, prepare: withMxcsr(prepareVectors(fillSingles)), tolerance: FLOAT_TOLERANCE },
   { name: 'sse-double', instructions: DOUBLE, prepare: withMxcsr(prepareVectors(fillDoubles)), tolerance: FLOAT_TOLERANCE },
+  { name: 'ssse3', instructions: SSSE3, prepare: prepareVectors(fillIntegers), feature: 'ssse3' },
+  { name: 'sse4', instructions: SSE4, prepare: prepareVectors(fillIntegers), feature: 'sse4_1' },
+  { name: 'sse4-single', instructions: ROUND, prepare: withMxcsr(prepareVectors(fillSingles)), tolerance: FLOAT_TOLERANCE, feature: 'sse4_1' },
+  { name: 'sse4-double', instructions: ROUND_DOUBLE, prepare: withMxcsr(prepareVectors(fillDoubles)), tolerance: FLOAT_TOLERANCE, feature: 'sse4_1' },
+  { name: 'sse4-strings', instructions: STRINGS, prepare: prepareStrings, feature: 'sse4_2' },
+  { name: 'aes', instructions: AES, prepare: prepareVectors((random, bytes) => { random.fill(bytes); }), feature: 'aes' },
+  { name: 'pclmulqdq', instructions: [0, 1, 16, 17].map((imm) => `pclmulqdq xmm1, xmm2, ${imm}`), prepare: prepareVectors(fillIntegers), feature: 'pclmulqdq' },
+  { name: 'sha', instructions: SHA, prepare: prepareVectors((random, bytes) => { random.fill(bytes); }), feature: 'sha_ni' },
   { name: 'sse-from-integer', instructions: FROM_INTEGER, prepare: withMxcsr(prepareVectors(fillIntegers)), tolerance: FLOAT_TOLERANCE },
 ];
