@@ -53,6 +53,8 @@ function progressLine(): (progress: GuestProgress) => void {
   };
 }
 
+process.stdout.on('error', () => process.exit(1)); // whoever read us has gone
+
 main().catch((error: unknown) => {
   const hint = error instanceof VmmError && error.hint !== undefined ? `\n${error.hint}` : '';
   console.error(`guests: ${error instanceof Error ? error.message : String(error)}${hint}`);
