@@ -38,7 +38,7 @@ function checkDirect(cpu: Cpu, selector: number): boolean {
 /** Whether the offset lies in the code segment in cpu.descriptorLo/Hi. */
 function checkOffset(cpu: Cpu, lo: number, hi: number): boolean {
   const isTo64 = isLongMode(cpu.state) && (attributesOf(cpu.descriptorHi) & ATTRIBUTE.L) !== 0;
-  if (isTo64 ? cpu.isCanonical(hi) : lo >>> 0 <= limitOf(cpu.descriptorLo, cpu.descriptorHi) >>> 0) return true;
+  if (isTo64 ? cpu.isCanonical(hi) : hi === 0 && lo >>> 0 <= limitOf(cpu.descriptorLo, cpu.descriptorHi) >>> 0) return true;
   return cpu.fail(VECTOR.GP, 0);
 }
 

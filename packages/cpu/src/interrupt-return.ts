@@ -133,7 +133,7 @@ export function returnTo(cpu: Cpu): Status {
     ss = stack.valueLo & 0xffff;
     if (!readReturnStack(cpu, ss, rpl, isTo64)) return FAULT;
   }
-  if (isTo64 ? !cpu.isCanonical(target.ripHi) : target.ripLo >>> 0 > limitOf(codeLo, codeHi) >>> 0) return cpu.protectionFault();
+  if (isTo64 ? !cpu.isCanonical(target.ripHi) : target.ripHi !== 0 || target.ripLo >>> 0 > limitOf(codeLo, codeHi) >>> 0) return cpu.protectionFault();
   const isOuter = rpl > cpu.cpl;
   if (target.popsStack) {
     if (isNull(ss)) setNullSegment(state, SEG.SS, ss, rpl);
