@@ -14,7 +14,7 @@ const RCX = 1, RSP = 4;
 /** RBX RSP RBP RSI RDI point into the window at first, and are seldom overwritten. */
 const POINTERS = new Set([3, 4, 5, 6, 7]);
 /** Ends the block early too often, or makes TF or AC appear. */
-const UNWANTED = new Set('popf enter bound in out ins outs lss lds les lfs lgs ret popa hlt'.split(' '));
+const UNWANTED = new Set('callf jmpf retf iret popf enter bound in out ins outs lss lds les lfs lgs ret popa hlt'.split(' '));
 const UNWANTED_FAMILIES = new Set(['privileged', 'undefined', 'segment load']);
 const SHIFTS = /^(rol|ror|rcl|rcr|shl|shr|sar|shld|shrd)$/;
 const ROOM = SLOT_BYTES - SLOT_ENTRY - 16, DATA_NEAR = 1500n;

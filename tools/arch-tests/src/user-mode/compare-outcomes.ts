@@ -24,10 +24,16 @@ function unsureErrorBits(native: Batch, index: number): number {
   return UNWRITABLE.some(([from, to]) => address >= from && address < to) ? 1 : 0;
 }
 
+/** True if all but flags, memory and fault agrees. */
+export function sameRegisters(a: Batch, b: Batch, index: number): boolean {
+  const at = a.at(index);
+  return Buffer.compare(a.bytes.subarray(at, at + CASE.flags), b.bytes.subarray(at, at + CASE.flags)) === 0;
+}
+
 /** True if nothing that matters differs: the quick way. */
 export function sameOutcome(a: Batch, b: Batch, index: number, undefinedFlags: number): boolean {
   const at = a.at(index);
-  if (Buffer.compare(a.bytes.subarray(at, at + CASE.flags), b.bytes.subarray(at, at + CASE.flags)) !== 0) return false;
+  if (!sameRegisters(a, b, index)) return false;
   if (((a.u32(index, 'flags') ^ b.u32(index, 'flags')) & FLAGS & ~undefinedFlags) !== 0) return false;
   const vector = a.u32(index, 'vector');
   if (!sameVector(a, b, index) || a.u32(index, 'hash') !== b.u32(index, 'hash')) return false;

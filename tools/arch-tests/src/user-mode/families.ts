@@ -5,10 +5,10 @@ import type { CodeMode } from './batch-layout.ts';
 
 /**
  * Left out: system calls and software interrupts (they would reach the host's kernel), instructions that read what differs between machines
- * (time, random numbers, CPUID, descriptor tables), and far transfers, whose targets are the host's descriptors.
+ * (time, random numbers, CPUID, descriptor tables).
  */
 const LEFT_OUT = new Set(('syscall sysenter int int3 int1 into rdtsc rdtscp rdpmc rdrand rdseed rdpid cpuid xgetbv sgdt sidt sldt str smsw lar lsl verr verw '
-  + 'rdfsbase rdgsbase wrfsbase wrgsbase monitorx mwaitx clzero rdpru vmcall vmmcall vmfunc enclu enclv getsec rsm iret retf callf jmpf wait serialize '
+  + 'rdfsbase rdgsbase wrfsbase wrgsbase monitorx mwaitx clzero rdpru vmcall vmmcall vmfunc enclu enclv getsec rsm wait serialize '
   + 'sysexit sysret xabort xbegin rdssp incssp movdiri movdir64b ptwrite').split(' '));
 /** Features that every x86-64-v3 host has, as far as integer instructions go. */
 const FEATURES = new Set('base cmov popcnt lzcnt movbe bmi1 bmi2 adx cx8 cx16 3dnowprefetch clfsh msr'.split(' '));
@@ -30,7 +30,7 @@ const FAMILIES: readonly (readonly [string, string])[] = [
   ['move', 'mov movzx movsx movsxd movbe bswap lea xchg xlat movnti'], ['exchange-compare', 'cmpxchg cmpxchg8b cmpxchg16b'],
   ['decimal', 'daa das aaa aas aam aad salc'], ['extend', 'cbw cwde cdqe cwd cdq cqo'], ['flags', 'clc stc cmc cld std lahf sahf pushf popf'],
   ['stack', 'push pop pusha popa enter leave'], ['string', 'movs stos lods cmps scas ins outs'], ['near transfer', 'jmp call ret loop loope loopne jcxz jecxz jrcxz'],
-  ['segment load', 'lds les lss lfs lgs'], ['undefined', 'ud0 ud1 ud2'],
+  ['segment load', 'lds les lss lfs lgs'], ['far transfer', 'jmpf callf retf iret'], ['undefined', 'ud0 ud1 ud2'],
 ];
 const FAMILY_OF = new Map(FAMILIES.flatMap(([name, mnemonics]) => mnemonics.split(' ').map((mnemonic): [string, string] => [mnemonic, name])));
 

@@ -3,7 +3,7 @@ import { OpKind } from '@vmm/decoder';
 import type { Instruction } from '@vmm/decoder';
 import type { Random } from '../random.ts';
 import type { Batch } from './batch.ts';
-import { CODE_AT, codeBase, DATA_AT, PAGE, segmentBase, SLOT_BYTES, SLOT_ENTRY, WINDOW_AT, WINDOW_BYTES } from './batch-layout.ts';
+import { CODE_AT, codeBase, DATA_AT, PAGE, segmentBase, SELECTORS, SLOT_BYTES, SLOT_ENTRY, WINDOW_AT, WINDOW_BYTES } from './batch-layout.ts';
 import type { CodeMode } from './batch-layout.ts';
 
 const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7, SS = 2, ES = 0;
@@ -11,9 +11,11 @@ const ALL = (1n << 64n) - 1n;
 const EDGES: readonly bigint[] = [0n, 1n, 2n, 3n, 7n, 8n, 0xfn, 0x10n, 0x1fn, 0x20n, 0x3fn, 0x40n, 0x7fn, 0x80n, 0x81n, 0xffn, 0x100n, 0x7fffn, 0x8000n, 0xffffn, 0x1_0000n,
   0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, ALL, ALL - 1n, 0xffff_ffff_8000_0000n, 0xffff_ffff_0000_0000n,
   0xaaaa_aaaa_aaaa_aaaan, 0x5555_5555_5555_5555n, 0x8080_8080_8080_8080n, 0x0f0f_0f0f_0f0f_0f0fn, 0x99_9999n];
-const STACK_USERS = new Set('push pop call ret pushf popf pusha popa enter leave'.split(' '));
+const STACK_USERS = new Set('callf retf iret push pop call ret pushf popf pusha popa enter leave'.split(' '));
 /** Null, Linux's user segments, our LDT, one that lies beyond it, a kernel segment. */
 const SELECTOR_CHOICES = [0, 1, 2, 3, 0x2b, 0x23, 0x33, 0x07, 0x0f, 0x17, 0x1f, 0x2f, 0x18, 0x2a, 0xfff8] as const;
+/** Where far transfers mostly go: 32- and 64-bit code, and 16-bit code outside 64-bit mode. */
+const CODE_SELECTORS = [0x23, 0x33, 0x0f] as const, CODE16_SELECTOR = 0x0f;
 /** Arithmetic flags, IF, DF and IOPL: not TF, NT, AC; not ID either, which the host's sigreturn keeps. */
 const POPF_BITS = 0x3ed7n;
 const ARITHMETIC = 0x8d5;
@@ -66,6 +68,7 @@ export class CaseWriter {
     this.#implicitMemory();
     this.#transfers();
     this.#memoryValues();
+    this.#farTransfers();
     this.#batch.slot(this.#index).set(code, SLOT_ENTRY);
     this.#store();
     return this.#index;
@@ -157,7 +160,7 @@ export class CaseWriter {
     if (STACK_USERS.has(mnemonic) && !(inst.base === RSP && this.#target >= 0)) {
       const stack = this.#mode === 16 ? 2 : this.#mode / 8;
       // what POPF would find elsewhere may set TF or AC
-      const at = mnemonic === 'popf' || this.#chance(85) ? WINDOW_AT + 96 + this.#random.below(64) : pickTarget(this.#random, inst.opSize);
+      const at = mnemonic === 'popf' || mnemonic === 'iret' || this.#chance(85) ? WINDOW_AT + 96 + this.#random.below(64) : pickTarget(this.#random, inst.opSize);
       this.#point(RSP, SS, this.#chance(80) ? at & -8 : at, stack);
       if (mnemonic === 'leave' || mnemonic === 'enter') {
         if (inst.base !== RBP) this.#point(RBP, SS, WINDOW_AT + 128 + this.#random.below(96), stack);
@@ -183,6 +186,28 @@ export class CaseWriter {
       if (kind === OpKind.mem) this.#poke(this.#target, this.#landing(), 8);
     }
     if (mnemonic === 'ret') this.#poke(this.#stackTop(), this.#landing(), inst.opSize);
+  }
+  /** Far pointers in the instruction, in memory, and on the stack with all that IRET pops. */
+  #farTransfers(): void {
+    const inst = this.#inst, random = this.#random, { mnemonic } = inst.row, size = inst.opSize;
+    if (!/^(callf|jmpf|retf|iret)$/.test(mnemonic)) return;
+    // not from 16-bit code into 64-bit code: the host's kernel takes faults there for an erratum of old processors and tries again for ever
+    const selector = this.#chance(50) ? random.pick(CODE_SELECTORS.filter((each) => this.#mode !== 16 || each !== 0x33)) : this.#chance(60) ? SELECTORS[this.#mode][1] ?? 0 : random.pick(SELECTOR_CHOICES.filter((each) => each !== 0x33));
+    const linear = this.#landing() + BigInt(codeBase(this.#mode)), offset = this.#chance(4) ? randomValue(random) : linear - (selector === CODE16_SELECTOR ? BigInt(CODE_AT) : 0n);
+    for (let i = 0; i < inst.opCount; i++) {
+      if (inst.opKind[i] === OpKind.far) {
+        this.#patch(inst.immOffset, size, offset);
+        this.#patch(inst.immOffset + size, 2, BigInt(selector));
+      }
+      if (inst.opKind[i] === OpKind.mem) {
+        this.#poke(this.#target, offset, size);
+        this.#poke(this.#target + size, BigInt(selector), 2);
+      }
+    }
+    if (mnemonic === 'jmpf' || mnemonic === 'callf') return;
+    const top = this.#stackTop(), ss = this.#chance(80) ? SELECTORS[this.#mode][2] ?? 0 : random.pick(SELECTOR_CHOICES);
+    const words = mnemonic === 'retf' ? [offset, BigInt(selector)] : [offset, BigInt(selector), random.next64() & POPF_BITS, BigInt(WINDOW_AT), BigInt(ss)];
+    words.forEach((word, i) => { this.#poke(top + i * size, word, size); });
   }
   #stackTop(): number {
     const mask = this.#mode === 64 ? ALL : this.#mode === 32 ? 0xffff_ffffn : 0xffffn;

@@ -15,7 +15,7 @@ export function isVendorSpecific(inst: Instruction, mode: CodeMode, rcx: bigint)
   // MOVSXD to 16 bits loads 32 on AMD
   if (row.mnemonic === 'movsxd' && inst.opSize === 2) return true;
   // AMD has no 64-bit far pointers
-  if (/^l[fgs]s$/.test(row.mnemonic) && inst.opSize === 8) return true;
+  if (/^(l[fgs]s|jmpf|callf)$/.test(row.mnemonic) && inst.opSize === 8) return true;
   // PREFETCH with a register: #UD on AMD, a no-operation on Intel
   if (row.mnemonic === 'nop' && row.opcode === 0x0d) return true;
   // SHLD and SHRD of 16 bits by more than 16 give anything
