@@ -1,3 +1,4 @@
+/* @hot: words of machine memory by computed index. */
 import { decode, Instruction, NEED_MORE, TOO_LONG } from '@vmm/decoder';
 import type { Row } from '@vmm/decoder';
 import type { InstructionEntry } from '@vmm/isa';

@@ -7,13 +7,13 @@ import { ModuleBuilder } from '@vmm/wasm';
 import { commonForms, isHot } from './common-forms.ts';
 
 export interface HostImports {
-  access(lo: number, hi: number, size: number, kind: number): number;
-  commit(): number;
-  callout(id: number, size: number): number;
-  lookup(host: number): number;
+  readonly access: (lo: number, hi: number, size: number, kind: number) => number;
+  readonly commit: () => number;
+  readonly callout: (id: number, size: number) => number;
+  readonly lookup: (host: number) => number;
   /** The interpreter's own block at a host address, even where translated code exists. */
-  interpreted(host: number): number;
-  becameHot(host: number): void;
+  readonly interpreted: (host: number) => number;
+  readonly becameHot: (host: number) => void;
 }
 
 /**
@@ -36,7 +36,7 @@ export class HandlerTable {
   constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports) {
     this.#geometry = geometry;
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
-    const env = { memory, table, access: host.access, commit: host.commit, callout: host.callout, lookup: host.lookup, interpreted: host.interpreted, becameHot: host.becameHot };
+    const env = { memory, table, ...host };
     const handlers = commonForms().map((form): Handler => ({ form, entry: this.#entry(form) }));
     const hot = handlers.filter((handler) => isHot(handler.form)), others = handlers.filter((handler) => !isHot(handler.form));
     hot.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), i + 1); });

@@ -1,3 +1,4 @@
+/* @hot: words of machine memory by computed index. */
 import { CALLOUT_ID, defineHelpers } from '@vmm/isa';
 import type { Form, HelperFunctions, InstructionEntry } from '@vmm/isa';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';

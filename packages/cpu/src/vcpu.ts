@@ -1,3 +1,4 @@
+/* @hot: words of machine memory by computed index. */
 import { CALLOUT_NAMES } from '@vmm/isa';
 import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';

@@ -150,7 +150,7 @@ export const MOVE: InstructionTable = {
   leave: {
     uses: ['stack', 'size'],
     run(m) {
-      const frame = m.let(w.and(m.register(RBP, 8), w.i64(...(m.form.stackSize === 2 ? [0xffff, 0] : m.form.stackSize === 4 ? [-1, 0] : [-1, -1]) as [number, number])));
+      const frame = m.let(w.and(m.register(RBP, 8), w.i64(...(m.form.stackSize === 2 ? [0xffff, 0] : m.form.stackSize === 4 ? [-1, 0] : [-1, -1]))));
       const value = m.loadLinear(m.linear(SS, frame, m.size), m.size);
       setStackPointer(m, w.add(frame, w.i64(m.size)));
       m.setRegister(RBP, m.size, value);

@@ -1,3 +1,4 @@
+/* @hot: runs while the guest waits; indices are bounded by construction. */
 import type { FlowBlock } from './flow-graph.ts';
 
 /**

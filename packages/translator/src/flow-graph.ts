@@ -1,3 +1,4 @@
+/* @hot: runs while the guest waits; indices are bounded by construction. */
 import { decode, Instruction, NEED_MORE } from '@vmm/decoder';
 import { entryFor, formOf } from '@vmm/cpu';
 import type { Form, InstructionEntry } from '@vmm/isa';

@@ -1,3 +1,4 @@
+/* @hot: runs while the guest waits; indices are bounded by construction. */
 import type { FunctionBuilder, Label } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';

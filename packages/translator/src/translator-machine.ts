@@ -1,3 +1,4 @@
+/* @hot: runs while the guest waits; indices are bounded by construction. */
 import { Machine } from '@vmm/isa';
 import type { CalloutName, Flag } from '@vmm/isa';
 import { tlbEntry } from '@vmm/cpu';
@@ -288,8 +289,8 @@ export class TranslatorMachine extends Machine {
   number(operand: number): Expr { return w.i32(this.#step.inst.opReg[operand]!); }
   immediate64(): Expr { return w.i64(this.#step.inst.immLo, this.#step.inst.immHi); }
   secondImmediate(): Expr { return w.i32(this.#step.inst.imm2); }
-  vectorAddress(operand: number): Expr { return w.i32(this.stateAddress('vector', this.#step.inst.opReg[operand]!, 32)); }
-  mmxAddress(operand: number): Expr { return w.i32(this.stateAddress('fpr', this.#step.inst.opReg[operand]!, 16)); }
+  vectorAddress(operand: number): Expr { return w.i32(this.stateAddress('vector', this.#step.inst.opReg[operand], 32)); }
+  mmxAddress(operand: number): Expr { return w.i32(this.stateAddress('fpr', this.#step.inst.opReg[operand], 16)); }
 
   // --- memory ---
 

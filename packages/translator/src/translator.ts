@@ -1,3 +1,4 @@
+/* @hot: runs while the guest waits; indices are bounded by construction. */
 import { MODE } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import { formKey } from '@vmm/isa';
