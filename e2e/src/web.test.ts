@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const ROOT = fileURLToPath(new URL('../../packages/web', import.meta.url));
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const BOOT_MS = 280_000;
+const BOOT_MS = 130_000;
 
 describe.skipIf(!existsSync(CHROMIUM))('the page in Chromium', () => {
   let server: PreviewServer;
@@ -70,7 +70,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in Chromium', () => {
   it('boots nano, asks it for its memory and turns it off', async () => {
     const page = await open({ guest: 'nano' });
     await expectOutput(page, /nano> $/);
-    expect(await transcript(page)).toMatch(/long mode {4}64-bit/);
+    expect(await transcript(page)).toMatch(/long mode +64-bit/);
     await type(page, 'mem 0\r');
     await expectOutput(page, /nano> mem 0[^]*nano> $/);
     await type(page, 'off\r');
@@ -84,7 +84,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in Chromium', () => {
     const page = await open({ kernel: '/guest/kernel', initrd: '/guest/initrd', append: guest.append, memory: '256M' });
     await expectOutput(page, /root@linux-amd64/);
     await type(page, 'uname -m; ls /; poweroff\n');
-    await expectOutput(page, /x86_64\r\n.*\r\n?(?:.*\n)*.*reboot: Power down/);
+    await expectOutput(page, /^x86_64\r$/m);
+    await expectOutput(page, /reboot: Power down/);
     await expect.poll(() => page.textContent('#status'), { timeout: 10_000 }).toBe('poweroff');
     await page.close();
   });
