@@ -5,7 +5,7 @@ import { CONDITIONS } from './integer-move.ts';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
 import { RBP, RCX, RSP, SS } from './machine.ts';
 import type { Machine } from './machine.ts';
-import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
+import { popValue, push, setStackPointer, stackMask, stackPointer } from './stack.ts';
 
 const jcc: Record<string, InstructionEntry> = {};
 CONDITIONS.forEach((name, code) => {
@@ -84,7 +84,7 @@ function enter(m: Machine): void {
   const level = m.let(w.and(m.secondImmediate(), w.i32(31)));
   const frame = m.register(RBP, m.size);
   const start = stackPointer(m);
-  const mask = w.i64(...(m.form.stackSize === 2 ? [0xffff, 0] : m.form.stackSize === 4 ? [-1, 0] : [-1, -1]));
+  const mask = stackMask(m);
   const below = (bytes: w.Expr): w.Expr => m.let(w.and(w.sub(start, bytes), mask));
   const frameAt = below(w.i64(m.size));
   const allocated = w.and(m.immediate64(0), w.i64(0xffff));

@@ -3,7 +3,7 @@ import * as w from '@vmm/wasm';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
 import { DS, ES, FS, GS, RAX, RBP, RBX, RDX, RSP, SS } from './machine.ts';
 import type { Machine } from './machine.ts';
-import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
+import { popValue, push, setStackPointer, stackMask, stackPointer } from './stack.ts';
 
 function loadSegment(m: Machine, segment: w.Expr, selector: w.Expr, after: () => void = () => undefined): void {
   m.calloutThen('load_segment', [w.extendU(segment), w.extendU(selector)], 2, after);
@@ -150,7 +150,7 @@ export const MOVE: InstructionTable = {
   leave: {
     uses: ['stack', 'size'],
     run(m) {
-      const frame = m.let(w.and(m.register(RBP, 8), w.i64(...(m.form.stackSize === 2 ? [0xffff, 0] : m.form.stackSize === 4 ? [-1, 0] : [-1, -1]))));
+      const frame = m.let(w.and(m.register(RBP, 8), stackMask(m)));
       const value = m.loadLinear(m.linear(SS, frame, m.size), m.size);
       setStackPointer(m, w.add(frame, w.i64(m.size)));
       m.setRegister(RBP, m.size, value);
