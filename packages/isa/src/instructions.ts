@@ -1,3 +1,4 @@
+import { AVX } from './avx.ts';
 import type { InstructionTable } from './entry.ts';
 import { INTEGER } from './integer.ts';
 import { MMX } from './mmx.ts';
@@ -5,4 +6,4 @@ import { SSE } from './sse.ts';
 import { X87 } from './x87.ts';
 
 /** All instructions by the decoder's mnemonic; VEX forms whose mnemonic is not their own begin with `v:`. */
-export const INSTRUCTIONS: InstructionTable = { ...INTEGER, ...MMX, ...SSE, ...X87 };
+export const INSTRUCTIONS: InstructionTable = { ...INTEGER, ...MMX, ...SSE, ...AVX, ...X87 };

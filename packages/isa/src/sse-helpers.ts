@@ -38,6 +38,8 @@ export function defineVectorHelpers(module: ModuleBuilder, stateBase: number): F
   }
   defineConversions(module, functions);
   for (const width of ['f32', 'f64'] as const) functions[`${width === 'f32' ? 'ps' : 'pd'}_round`] = defineRound(module, functions, width, stateBase);
+  for (const width of ['f32', 'f64'] as const) functions[`${width === 'f32' ? 'ps' : 'pd'}_fma`] = defineFused(module, functions, width);
+  defineHalfConversions(module, functions, stateBase);
   Object.assign(functions, defineCryptoHelpers(module), { string_compare: defineStringCompare(module, stateBase) });
   functions['ps_rcp'] = defineApproximation(module, (x) => w.div(w.f32(1), x));
   functions['ps_rsqrt'] = defineApproximation(module, (x) => w.div(w.f32(1), w.sqrt(x)));
@@ -132,6 +134,34 @@ function defineConversions(module: ModuleBuilder, functions: Functions): void {
   functions['pd_to_dq'] = module.define(['v128', 'i32'], ['v128'], (fn) => {
     const two = eachLane(fn, 'f64', (lane) => w.extendU(need(functions, 'f64_to_i32').call(v.lane64(fn.param(0), lane), fn.param(1))));
     fn.return(v.shuffleLanes(4, two, v.zero(), [0, 2, 4, 4]));
+  });
+}
+
+/** ps_fma, pd_fma: (a, b, c, negate the product, subtract c in even (1), odd (2) lanes). */
+function defineFused(module: ModuleBuilder, functions: Functions, width: 'f32' | 'f64'): FunctionRef {
+  return module.define(['v128', 'v128', 'v128', 'i32', 'i32'], ['v128'], (fn) => {
+    const mode = fn.let(need(functions, 'sse_mode').call()), subtracts = fn.param(4);
+    fn.return(eachLane(fn, width, (lane) => {
+      const [a, b, c] = [0, 1, 2].map((i) => laneOf(width, fn.param(i), lane)) as [Expr, Expr, Expr];
+      return need(functions, `${width}_fma`).call(a, b, c, fn.param(3), w.and(w.shrU(subtracts, w.i32(lane & 1)), w.i32(1)), mode);
+    }));
+  });
+}
+
+/** ph_to_ps: four halves; exact, without the denormal exception. ps_to_ph (a, imm): to four halves in the low quadword; FTZ does not count. */
+function defineHalfConversions(module: ModuleBuilder, functions: Functions, stateBase: number): void {
+  const at = stateBase + raisedFlagsOffset;
+  functions['ph_to_ps'] = module.define(['v128'], ['v128'], (fn) => {
+    const result = eachLane(fn, 'f32', (lane) => need(functions, 'f16_to_f32').call(v.laneU16(fn.param(0), lane), w.i32(0)));
+    fn.store(32, w.i32(0), at, w.and(w.load('i32', 32, w.i32(0), at), w.i32(~FLAG.denormal)));
+    fn.return(result);
+  });
+  functions['ps_to_ph'] = module.define(['v128', 'i32'], ['v128'], (fn) => {
+    const imm = fn.param(1), current = fn.let(need(functions, 'sse_mode').call());
+    const rounding = w.select(w.and(imm, w.i32(4)), w.and(current, w.i32(MODE.roundingMask)), w.and(imm, w.i32(MODE.roundingMask)));
+    const mode = fn.let(w.or(w.and(current, w.i32(MODE.denormalsAreZero)), rounding));
+    const four = eachLane(fn, 'f32', (lane) => need(functions, 'f32_to_f16').call(v.lane32(fn.param(0), lane), mode));
+    fn.return(v.shuffleLanes(2, four, v.zero(), [0, 2, 4, 6, 8, 8, 8, 8]));
   });
 }
 

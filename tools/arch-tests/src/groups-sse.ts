@@ -6,16 +6,16 @@ import type { Group } from './group.ts';
 import { fillDoubles, fillIntegers, fillSingles } from './random.ts';
 import type { Random } from './random.ts';
 
-const words = (text: string): string[] => text.trim().split(/\s+/);
+export const words = (text: string): string[] => text.trim().split(/\s+/);
 /** Every name with register and memory source, the memory one also misaligned by 4. */
 const both = (names: readonly string[], destination: string, source: string, memory = 'xmmword ptr [rsi+16]'): string[] =>
   names.flatMap((name) => [`${name} ${destination}, ${source}`, `${name} ${destination}, ${memory}`]);
 
-const PACKED_COMMON = words(`paddb paddw paddd paddq psubb psubw psubd psubq paddsb paddsw paddusb paddusw psubsb psubsw psubusb psubusw pmullw pmulhw pmulhuw pmaddwd pmuludq
+export const PACKED_COMMON = words(`paddb paddw paddd paddq psubb psubw psubd psubq paddsb paddsw paddusb paddusw psubsb psubsw psubusb psubusw pmullw pmulhw pmulhuw pmaddwd pmuludq
   psadbw pavgb pavgw pminub pmaxub pminsw pmaxsw pcmpeqb pcmpeqw pcmpeqd pcmpgtb pcmpgtw pcmpgtd pand por pxor pandn packsswb packuswb packssdw
   punpcklbw punpcklwd punpckldq punpckhbw punpckhwd punpckhdq psllw pslld psllq psrlw psrld psrlq psraw psrad`);
 const SSE_ONLY = words('punpcklqdq punpckhqdq andps andpd andnps andnpd orps orpd xorps xorpd unpcklps unpckhps unpcklpd unpckhpd');
-const SHIFTS = words('psllw pslld psllq psrlw psrld psrlq psraw psrad');
+export const SHIFTS = words('psllw pslld psllq psrlw psrld psrlq psraw psrad');
 const COUNTS = [0, 1, 7, 15, 16, 31, 32, 63, 64, 255];
 const IMMEDIATES = [0, 1, 0x1b, 0x4e, 0xb1, 0xe4, 0xff, 0x93];
 
@@ -86,7 +86,7 @@ const AES = [...words('aesenc aesenclast aesdec aesdeclast aesimc').flatMap((nam
 const SHA = ['sha1nexte xmm1, xmm2', 'sha1msg1 xmm1, xmm2', 'sha1msg2 xmm1, xmm2', 'sha256rnds2 xmm1, xmm2', 'sha256msg1 xmm1, xmm2', 'sha256msg2 xmm1, [rsi]', ...[0, 1, 2, 3].map((imm) => `sha1rnds4 xmm1, xmm2, ${imm}`)];
 
 /** Short alphabets and zeros, so that strings match and end. */
-function prepareStrings(test: TestCase, random: Random): void {
+export function prepareStrings(test: TestCase, random: Random): void {
   prepareVectors(fillIntegers)(test, random);
   for (const bytes of [test.xmm(1), test.xmm(2), test.memory]) for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(8) === 0 ? random.pick([0, 0x80, 0xff]) : 0x40 + random.below(3);
   if (random.below(2) === 0) { test.setGpr(0, BigInt.asUintN(64, BigInt(random.below(40) - 20))); test.setGpr(2, BigInt.asUintN(64, BigInt(random.below(40) - 20))); }
@@ -121,7 +121,7 @@ export function prepareMmx(test: TestCase, random: Random, fill: (random: Random
 }
 
 /** Control bits under test: all but the default set every third case. */
-function withMxcsr(prepare: (test: TestCase, random: Random) => void) {
+export function withMxcsr(prepare: (test: TestCase, random: Random) => void) {
   return (test: TestCase, random: Random, index: number): void => {
     prepare(test, random);
     prepareMmx(test, random, fillIntegers);
@@ -134,7 +134,7 @@ function withMxcsr(prepare: (test: TestCase, random: Random) => void) {
 }
 
 /** Sticky flags are exact only off the native path (see sse-mxcsr.ts). */
-const FLOAT_TOLERANCE: Tolerance = { mxcsr: 0xffc0 };
+export const FLOAT_TOLERANCE: Tolerance = { mxcsr: 0xffc0 };
 
 export const SSE_GROUPS: readonly Group[] = [
   { name: 'sse-integer', instructions: INTEGER, prepare: (test, random) => { prepareVectors(fillIntegers)(test, random); smallCounts(test, random); } },
