@@ -9,7 +9,7 @@ import { readmeExamples, type Example } from './readme-examples.ts';
 const root = findWorkspaceRoot(dirname(fileURLToPath(import.meta.url)));
 const packages = listPackages(root);
 const product = packages.filter((pkg) => pkg.path.startsWith('packages/'));
-const published = product.filter((pkg) => pkg.manifest.private !== true);
+const published = packages.filter((pkg) => pkg.manifest.private !== true);
 
 function named(list: readonly WorkspacePackage[]): [string, WorkspacePackage][] {
   return list.map((pkg) => [pkg.name, pkg]);
@@ -50,6 +50,7 @@ describe('every product package', () => {
 describe('every published package', () => {
   it.each(named(published))('%s publishes what it exports, built', (_name, { manifest }) => {
     expect(Object.keys(manifest.publishConfig?.exports ?? {})).toEqual(Object.keys(manifest.exports ?? {}));
+    expect(manifest.publishConfig?.engines?.node).toBe('>=24');
     expect(manifest.files).toEqual(expect.arrayContaining(['dist', 'README.md']));
     expect(manifest.scripts).toMatchObject({ build: expect.any(String), test: expect.any(String) });
   });

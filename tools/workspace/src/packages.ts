@@ -12,7 +12,7 @@ export interface Manifest {
   readonly license?: string;
   readonly private?: boolean;
   readonly exports?: Readonly<Record<string, unknown>>;
-  readonly publishConfig?: { readonly exports?: Readonly<Record<string, ExportTarget>>; readonly bin?: Readonly<Record<string, string>> };
+  readonly publishConfig?: PublishConfig;
   readonly files?: readonly string[];
   readonly bin?: Readonly<Record<string, string>>;
   readonly nx?: { readonly name?: string; readonly tags?: readonly string[] };
@@ -22,6 +22,13 @@ export interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** What pnpm puts in the place of the manifest's own fields when it packs. */
+export interface PublishConfig {
+  readonly engines?: { readonly node?: string };
+  readonly exports?: Readonly<Record<string, ExportTarget>>;
+  readonly bin?: Readonly<Record<string, string>>;
 }
 
 /** A file, or files by condition (`types`, `browser`, `default`). */
