@@ -1,7 +1,8 @@
 /* @hot: words of machine memory by computed index. */
 import { decode, Instruction, NEED_MORE, TOO_LONG } from '@vmm/decoder';
 import type { Row } from '@vmm/decoder';
-import type { InstructionEntry } from '@vmm/isa';
+import { INSTRUCTIONS } from '@vmm/isa';
+import type { Form, InstructionEntry } from '@vmm/isa';
 import type { StateView } from '@vmm/state';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import type { HandlerTable } from './handlers.ts';
@@ -73,8 +74,8 @@ export class BlockCache {
   #nextStub: number;
   /** Executions after which a block is reported hot. */
   hotThreshold = NEVER_HOT;
-  /** Handler number by quick key; -1 none. */
-  readonly #handlerOf = new Map<number, number>();
+  /** Handler by quick key. */
+  readonly #handlerOf = new Map<number, { number: number; ends: boolean }>();
   readonly #straddle = new Uint8Array(LONGEST_INSTRUCTION + 1);
   #free: number;
   readonly #end: number;
@@ -216,12 +217,10 @@ export class BlockCache {
       }
       let handler: number, ends = true;
       if (length > 0) {
-        const entry = this.#entryFor(inst, modeKey);
-        handler = this.#handler(inst, entry, modeKey);
-        ends = entry.ends === true || inst.row.endsBlock;
+        ({ number: handler, ends } = this.#handler(inst, modeKey));
       } else {
         // raises #UD (or #GP for more than 15 bytes) when it runs, not when it is decoded
-        handler = this.#special(length === TOO_LONG ? 'general_protection' : 'undefined_opcode');
+        handler = this.#special(length === TOO_LONG ? PROTECTION : UNDEFINED);
         inst.length = 0;
         inst.opCount = 0;
         length = 0;
@@ -266,31 +265,34 @@ export class BlockCache {
     this.#data.setUint32(at + 4, 0, true);
   }
 
-  #entryFor(inst: Instruction, modeKey: number): InstructionEntry {
+  /** What an instruction means to this CPU in this mode: its entry and the facts the entry tests. */
+  lower(inst: Instruction, modeKey: number): { readonly entry: InstructionEntry; readonly form: Form } {
     const { row } = inst;
-    const isProtected = (modeKey & MODE.PROTECTED) !== 0;
-    if (row.protectedOnly && !isProtected) return UNDEFINED;
-    const entry = entryFor(row);
-    if (entry === undefined || !this.#o.hasFeature(row)) return UNDEFINED;
+    if (row.protectedOnly && (modeKey & MODE.PROTECTED) === 0) return UNDEFINED;
+    let entry = entryFor(row), mnemonic = row.mnemonic;
+    if (entry === undefined) return UNDEFINED;
+    if (!this.#o.hasFeature(row)) {
+      // without their features the F3 prefix means nothing and these are the old scans
+      const older = row.mnemonic === 'tzcnt' ? 'bsf' : row.mnemonic === 'lzcnt' ? 'bsr' : undefined;
+      if (older === undefined) return UNDEFINED;
+      entry = INSTRUCTIONS[older] ?? entry;
+      mnemonic = older;
+    }
     if (row.cpl0 && (modeKey & (MODE.USER | MODE.VM86)) !== 0) return PROTECTION;
-    return entry;
+    return { entry, form: { ...formOf(inst, entry, modeKey), mnemonic } };
   }
 
-  #handler(inst: Instruction, entry: InstructionEntry, modeKey: number): number {
-    if (entry === UNDEFINED) return this.#special('undefined_opcode');
-    if (entry === PROTECTION) return this.#special('general_protection');
+  #handler(inst: Instruction, modeKey: number): { number: number; ends: boolean } {
     const quick = quickKey(inst, modeKey);
-    let number = this.#handlerOf.get(quick);
-    if (number === undefined) {
-      number = this.#o.handlers.numberFor(formOf(inst, entry, modeKey), entry);
-      this.#handlerOf.set(quick, number);
+    let known = this.#handlerOf.get(quick);
+    if (known === undefined) {
+      const { entry, form } = this.lower(inst, modeKey);
+      known = { number: this.#o.handlers.numberFor(form, entry), ends: entry.ends === true || inst.row.endsBlock };
+      this.#handlerOf.set(quick, known);
     }
-    return number;
+    return known;
   }
-  #special(name: 'undefined_opcode' | 'general_protection'): number {
-    const form = { mnemonic: name, operands: [], opSize: 0, addressSize: 0, stackSize: 0, mode: 0, rep: 0, vex: false };
-    return this.#o.handlers.numberFor(form, name === 'undefined_opcode' ? UNDEFINED : PROTECTION);
-  }
+  #special(kind: typeof UNDEFINED): number { return this.#o.handlers.numberFor(kind.form, kind.entry); }
 
   #enter(host: number, block: CodeUnit): void {
     const page = Math.floor(host / PAGE);
@@ -343,5 +345,10 @@ export class BlockCache {
   }
 }
 
-const UNDEFINED: InstructionEntry = { ends: true, run: (m) => { m.callout('undefined_opcode'); } };
-const PROTECTION: InstructionEntry = { ends: true, run: (m) => { m.callout('general_protection'); } };
+/** Stand-ins for what raises #UD or #GP(0) when it is reached. */
+const standIn = (mnemonic: 'undefined_opcode' | 'general_protection'): { readonly entry: InstructionEntry; readonly form: Form } => ({
+  entry: { ends: true, run: (m) => { m.callout(mnemonic); } },
+  form: { mnemonic, operands: [], opSize: 0, addressSize: 0, stackSize: 0, mode: 0, rep: 0, vex: false },
+});
+const UNDEFINED = standIn('undefined_opcode');
+const PROTECTION = standIn('general_protection');

@@ -128,7 +128,7 @@ export class Vcpu {
       fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),
       protectCode: (host) => { this.mmu.protectCode(host); },
       unprotectCode: (host) => { this.mmu.unprotectCode(host); },
-      hasFeature: () => true,
+      hasFeature: (row) => this.cpu.cpuid.hasFeature(row.feature),
     });
     memory.onExternalStore((host, size) => { this.blocks.written(host, size); });
     this.#recent = new RecentInstructions(state);

@@ -1,6 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { decode, Instruction, NEED_MORE } from '@vmm/decoder';
-import { entryFor, formOf } from '@vmm/cpu';
 import type { Form, InstructionEntry } from '@vmm/isa';
 
 /** A decoded instruction at `delta` bytes from the region's entry. */
@@ -39,6 +38,8 @@ export interface CodeSource {
   readonly host: number;
   /** Host address of the page `page` pages from the entry's, or 0 if it is not to be used. */
   pageHost(page: number): number;
+  /** What an instruction means to the CPU at hand. */
+  lower(inst: Instruction): { readonly entry: InstructionEntry; readonly form: Form };
   /** Whether an instruction can be translated at all (rare ones call TypeScript). */
   isTranslatable(step: Step): boolean;
   /** Whether code at a host address has run before: paths that never ran are left out. */
@@ -99,10 +100,8 @@ export class FlowGraph {
     let length = decode(this.#source.bytes, host, (host & -PAGE) + PAGE, this.#source.mode, inst);
     if (length === NEED_MORE) length = this.#decodeCrossing(delta, host, inst);
     if (length <= 0) return undefined;
-    const entry = entryFor(inst.row);
-    if (entry === undefined || inst.row.cpl0) return undefined;
-    const form = formOf(inst, entry, this.#source.modeKey);
-    const step = { delta, inst, entry, form };
+    if (inst.row.cpl0) return undefined;
+    const step = { delta, inst, ...this.#source.lower(inst) };
     if (!this.#source.isTranslatable(step)) return undefined;
     this.#instructions++;
     return step;

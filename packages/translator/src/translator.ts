@@ -59,6 +59,7 @@ export class RegionTranslator implements Translator {
         const found = this.#context.tryFetch(at | 0, mode === 64 ? hi + Math.floor(at / 0x1_0000_0000) | 0 : 0);
         return found === 0 ? 0 : found - (found & PAGE - 1);
       },
+      lower: (inst) => blocks.lower(inst, modeKey),
       isTranslatable: (step) => this.#isTranslatable(step),
       hasRun: (at) => blocks.hasRun(at, modeKey),
     }, DEFAULT_LIMITS);
