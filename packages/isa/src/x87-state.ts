@@ -33,7 +33,7 @@ export function updateSummary(m: Machine): void {
 }
 function setControlWord(m: Machine, value: Expr): void { m.setState32('fpuControl', w.or(w.and(value, w.i32(CONTROL_BITS)), w.i32(CONTROL_FIXED))); }
 
-function initialize(m: Machine): void {
+export function initialize(m: Machine): void {
   m.setState32('fpuControl', w.i32(INITIAL_CONTROL));
   for (const field of ['fpuStatus', 'fpuTop', 'fpuCs', 'fpuDs', 'fpuOpcode'] as const) m.setState32(field, w.i32(0));
   m.setState32('fpuTags', w.i32(0xff));
@@ -139,8 +139,8 @@ function fxLinear(m: Machine, write: boolean): Expr {
   return linear;
 }
 
-/** Runs `body` for i = 0 … count-1; `offset` is i * 16. */
-function repeat(m: Machine, count: number, body: (i: Expr, offset: Expr) => void): void {
+/** Emits a loop: `body` for i = 0 … count-1; `offset` is i * 16. */
+export function repeat(m: Machine, count: number, body: (i: Expr, offset: Expr) => void): void {
   const i = m.local('i32');
   m.fn.set(i, w.i32(0));
   m.fn.loop((again) => m.fn.scope(() => {
@@ -149,7 +149,7 @@ function repeat(m: Machine, count: number, body: (i: Expr, offset: Expr) => void
     m.fn.brIf(again, w.ltU(m.fn.get(i), w.i32(count)));
   }));
 }
-const plus = (m: Machine, linear: Expr, offset: Expr): Expr => m.let(w.add(linear, w.extendU(offset)));
+export const plus = (m: Machine, linear: Expr, offset: Expr): Expr => m.let(w.add(linear, w.extendU(offset)));
 
 function fxsave(m: Machine): void {
   const linear = fxLinear(m, true), wide = m.size === 8;
@@ -161,16 +161,18 @@ function fxsave(m: Machine): void {
     m.commit(host);
   });
 }
-export function saveHeader(m: Machine, linear: Expr, wide: boolean): void {
-  const host = m.hostWrite(linear, 32);
+export function saveHeader(m: Machine, linear: Expr, wide: boolean, withMxcsr = true): void {
+  const host = m.hostWrite(linear, 32, !withMxcsr);
   m.fn.store(16, host, 0, m.state32('fpuControl'));
   m.fn.store(16, host, 2, statusWord(m));
   m.fn.store(16, host, 4, w.xor(m.state32('fpuTags'), w.i32(0xff)));
   m.fn.store(16, host, 6, w.and(m.state32('fpuOpcode'), w.i32(0x7ff)));
   savePointer(m, host, 8, 'fpuIp', 'fpuCs', wide);
   savePointer(m, host, 16, 'fpuDp', 'fpuDs', wide);
-  m.fn.store(32, host, FXSAVE.mxcsr, m.state32('mxcsr'));
-  m.fn.store(32, host, FXSAVE.mxcsr + 4, w.i32(MXCSR_BITS));
+  if (withMxcsr) {
+    m.fn.store(32, host, FXSAVE.mxcsr, m.state32('mxcsr'));
+    m.fn.store(32, host, FXSAVE.mxcsr + 4, w.i32(MXCSR_BITS));
+  }
   m.commit(host);
 }
 function savePointer(m: Machine, host: Expr, at: number, pointer: 'fpuIp' | 'fpuDp', selector: 'fpuCs' | 'fpuDs', wide: boolean): void {

@@ -26,7 +26,7 @@ export class EmulatedCpu {
   constructor() {
     this.#mapPages();
     this.#vcpu = new Vcpu({
-      memory: this.#memory, model: CPU_MODELS.default64,
+      memory: this.#memory, model: CPU_MODELS['host-like'],
       createMmu: (context) => new EptMmu(context),
       ports: { read: () => 0, write: () => undefined },
       interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },

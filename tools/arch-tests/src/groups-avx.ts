@@ -85,9 +85,24 @@ function fillNearHalves(random: Random, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += 4) view.setUint32(at, (random.next() & 0x807f_ffff | 0x3300_0000 + (random.below(48) << 23)) >>> 0, true);
 }
 
+/** The area begins 512 bytes before the data, so that its header and AVX component are what is compared and loaded. */
+function prepareSave(test: TestCase, random: Random, index: number, instruction: string): void {
+  prepareVectors(fillIntegers)(test, random);
+  for (let i = 0; i < 8; i++) random.fill(test.st(i).subarray(0, 8));
+  test.fpuTags = 0xff;
+  test.fpuStatus = 0x1800;
+  test.setGpr(2, 0n);
+  test.setGpr(0, BigInt(instruction.startsWith('xrstor') ? 4 : random.pick([4, 6, 7])));
+  // header: components present, no compaction, reserved bytes
+  test.memory.fill(0, 0, 64);
+  test.memory[0] = random.pick([0, 4, 6, 7]);
+  if (index % 8 === 7) test.memory[random.pick([1, 8, 16, 23])] = 8;
+}
+
 export const AVX_GROUPS: readonly Group[] = [
   { name: 'avx-integer', instructions: INTEGER, prepare: prepareInteger, feature: 'avx2' },
   { name: 'avx-move', instructions: MOVES, prepare: wide(fillIntegers), feature: 'avx2', tolerance: { mxcsr: 0xffff } },
+  { name: 'xsave', instructions: ['xsave64 [rsi-512]', 'xsavec64 [rsi-512]', 'xrstor64 [rsi-512]', 'xsave64 [rsi-480]'], prepare: prepareSave, feature: 'xsavec' },
   { name: 'avx-single', instructions: SINGLE, prepare: withMxcsr(wide(fillSingles)), tolerance: FLOAT_TOLERANCE, feature: 'avx' },
   { name: 'avx-double', instructions: DOUBLE, prepare: withMxcsr(wide(fillDoubles)), tolerance: FLOAT_TOLERANCE, feature: 'avx' },
   { name: 'avx-convert', instructions: CONVERT, prepare: withMxcsr(wide(fillIntegers)), tolerance: FLOAT_TOLERANCE, feature: 'avx' },
