@@ -26,7 +26,7 @@ export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | '
     ports: { read: () => 0xff, write: () => undefined },
     interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n },
-    ...(engine === 'translator' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1 }) } : {}),
+    ...(engine === 'translator' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0 }) } : {}),
   });
   const { guest } = memory;
   guest.writeBytes(CODE, assemble(source, { org: CODE, bits }).bytes);

@@ -1,5 +1,6 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { decode, Instruction, NEED_MORE } from '@vmm/decoder';
+import { decode, NEED_MORE } from '@vmm/decoder';
+import type { Instruction } from '@vmm/decoder';
 import type { Form, InstructionEntry } from '@vmm/isa';
 
 /** A decoded instruction at `delta` bytes from the region's entry. */
@@ -38,6 +39,8 @@ export interface CodeSource {
   readonly host: number;
   /** Host address of the page `page` pages from the entry's, or 0 if it is not to be used. */
   pageHost(page: number): number;
+  /** An object to decode into, this region's until it has been emitted. */
+  newInstruction(): Instruction;
   /** What an instruction means to the CPU at hand. */
   lower(inst: Instruction): { readonly entry: InstructionEntry; readonly form: Form };
   /** Whether an instruction can be translated at all (rare ones call TypeScript). */
@@ -96,7 +99,7 @@ export class FlowGraph {
   #decodeNew(delta: number): Step | undefined {
     const host = this.#hostOf(delta);
     if (host === 0 || this.#instructions >= this.#limits.maxInstructions) return undefined;
-    const inst = new Instruction();
+    const inst = this.#source.newInstruction();
     let length = decode(this.#source.bytes, host, (host & -PAGE) + PAGE, this.#source.mode, inst);
     if (length === NEED_MORE) length = this.#decodeCrossing(delta, host, inst);
     if (length <= 0) return undefined;

@@ -297,11 +297,15 @@ export class TranslatorMachine extends Machine {
   /** The linear address as the probe wants it: i32 outside long mode, i64 inside. */
   #narrow(linear: Expr): Expr { return this.is64 ? linear : this.fn.let(w.wrap(linear)); }
   linear(segment: number, offset: Expr, bytes: number, write = false): Expr {
-    if (segment !== 4 && segment !== 5) return this.fn.let(offset);
+    // FLAT says nothing about FS and GS, and CS cannot be written
+    if (segment !== FS && segment !== GS && (this.is64 || segment !== CS)) return this.fn.let(offset);
     if (this.is64) return this.fn.let(w.add(offset, w.load('i64', 64, w.i32(0), this.stateAddress('segment', segment * 2))));
-    return this.fn.let(this.core.segmentLinear.call(w.i32(segment * 16), offset, w.i32(bytes | (write ? 0x100 : 0))));
+    const linear = this.fn.let(this.core.segmentLinear.call(w.i32(segment * 16), offset, w.i32(bytes | (write ? 0x100 : 0))));
+    // a failed check has recorded its fault and gives an address above 4 GiB
+    this.fn.if(w.wrap(w.shrU(linear, w.i64(32))), () => { this.#leaveFault(); });
+    return linear;
   }
-  linearSource(offset: Expr, bytes: number): Expr { return this.linear(this.#step.inst.seg, offset, bytes); }
+  linearSource(offset: Expr, bytes: number, write = false): Expr { return this.linear(this.#step.inst.seg, offset, bytes, write); }
 
   /** Entry address and whether its tag fits. */
   #probe(linear: Expr, bytes: number, tagOffset: number): { entry: Expr; misses: Expr } {

@@ -1,6 +1,7 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { MODE } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
+import { Instruction } from '@vmm/decoder';
 import { formKey } from '@vmm/isa';
 import type { FunctionRef } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
@@ -13,8 +14,10 @@ export interface TranslatorOptions {
   readonly hotThreshold?: number;
   /** Regions made from one page that may die before its code is left to the interpreter. Default 40. */
   readonly maxDeathsPerPage?: number;
-  /** Regions that wait for each other to share a module. Default 8. */
+  /** Regions that wait for each other to share a module. Default 16. */
   readonly batchSize?: number;
+  /** How long a region may wait for company. Default 2 ms. */
+  readonly batchDelayMs?: number;
 }
 
 interface Wanted { readonly graph: FlowGraph; readonly host: number; readonly modeKey: number; isStale: boolean }
@@ -31,12 +34,16 @@ export class RegionTranslator implements Translator {
   readonly #translatable = new Map<string, boolean>();
   readonly #deaths = new Map<number, number>();
   #queue: Wanted[] = [];
+  #queuedSinceMs = 0;
+  /** Decoded instructions of queued regions; used again once those are made. */
+  readonly #instructions: Instruction[] = [];
+  #instructionsUsed = 0;
   /** Host addresses of all blocks in queued regions. */
   readonly #queued = new Set<number>();
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
-    this.#options = { hotThreshold: 400, maxDeathsPerPage: 40, batchSize: 8, ...options };
+    this.#options = { hotThreshold: 400, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 2, ...options };
     this.hotThreshold = this.#options.hotThreshold;
   }
 
@@ -51,6 +58,7 @@ export class RegionTranslator implements Translator {
     // the blocks of a hot loop become hot in the same turn: the first one's region will run them all
     if (this.#queued.has(host)) { blocks.reheat(host, modeKey); return; }
     const start = performance.now();
+    if (this.#queue.length === 0) this.#queuedSinceMs = start;
     const lo = state.lo('rip'), hi = mode === 64 ? state.hi('rip') : 0;
     const graph = new FlowGraph({
       bytes: state.u8, mode, modeKey, host,
@@ -59,6 +67,7 @@ export class RegionTranslator implements Translator {
         const found = this.#context.tryFetch(at | 0, mode === 64 ? hi + Math.floor(at / 0x1_0000_0000) | 0 : 0);
         return found === 0 ? 0 : found - (found & PAGE - 1);
       },
+      newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       lower: (inst) => blocks.lower(inst, modeKey),
       isTranslatable: (step) => this.#isTranslatable(step),
       hasRun: (at) => blocks.hasRun(at, modeKey),
@@ -75,6 +84,7 @@ export class RegionTranslator implements Translator {
   poll(): void {
     if (this.#queue.length === 0) return;
     const start = performance.now();
+    if (start - this.#queuedSinceMs < this.#options.batchDelayMs) return;
     this.#translate();
     this.counters.translateMs += performance.now() - start;
   }
@@ -140,6 +150,7 @@ export class RegionTranslator implements Translator {
     const batch = this.#queue.filter((wanted) => !wanted.isStale);
     this.#queue = [];
     this.#queued.clear();
+    if (batch.length === 0) this.#instructionsUsed = 0;
     if (batch.length === 0 || !handlers.hasFreeSlot || !blocks.hasFreeStub) return;
     const { module, core } = handlers.extensionModule();
     const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
@@ -156,6 +167,7 @@ export class RegionTranslator implements Translator {
       this.counters.regions++;
       for (const block of wanted.graph.blocks) this.counters.regionInstructions += block.steps.length;
     }
+    this.#instructionsUsed = 0;
     this.counters.modules++;
     this.counters.regionBytes += bytes.length;
   }
