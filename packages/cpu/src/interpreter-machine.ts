@@ -134,6 +134,15 @@ export class InterpreterMachine extends Machine {
     }
     return this.fn.let(this.core.address.call(this.record, this.#sizeWord(bytes, write)));
   }
+  indexVectorAddress(): Expr {
+    // the record's index is a register number times 8
+    return this.fn.let(w.add(w.shl(w.load('i32', 8, this.record, RECORD.index), w.i32(2)), w.i32(this.stateAddress('vector'))));
+  }
+  elementAddress(index: Expr, bytes: number): Expr {
+    const base = w.load('i64', 64, w.load('i32', 8, this.record, RECORD.base), this.stateBase), scaled = w.shl(index, w.load('i64', 8, this.record, RECORD.scale));
+    const mask = w.load('i64', 64, w.shl(w.and(w.load('i32', 8, this.record, RECORD.segment), w.i32(3)), w.i32(3)), this.privateBase + VCPU_LAYOUT.masks);
+    return this.linearSource(this.fn.let(w.and(w.add(w.add(base, scaled), w.load('i64', 32, this.record, RECORD.displacement, true)), mask)), bytes);
+  }
   offset(): Expr { return this.fn.let(this.core.offset.call(this.record)); }
   number(operand: number): Expr { return this.fn.let(this.#slot(operand)); }
   immediate64(): Expr { return this.fn.let(w.load('i64', 64, this.record, RECORD.immediate)); }

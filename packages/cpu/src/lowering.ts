@@ -2,7 +2,7 @@
 import { OpKind } from '@vmm/decoder';
 import type { Instruction, Row } from '@vmm/decoder';
 import { INSTRUCTIONS } from '@vmm/isa';
-import type { Form, InstructionEntry, OperandFact, OperandKind } from '@vmm/isa';
+import type { Form, FormFact, InstructionEntry, OperandFact, OperandKind } from '@vmm/isa';
 import { STATE } from '@vmm/state';
 import { MODE } from './mode.ts';
 import { RECORD } from './record.ts';
@@ -18,7 +18,7 @@ export function entryFor(row: Row): InstructionEntry | undefined {
   return INSTRUCTIONS[row.mnemonic] ?? INSTRUCTIONS[`v:${row.mnemonic}`];
 }
 
-const uses = (entry: InstructionEntry, fact: 'size' | 'address' | 'stack' | 'mode' | 'rep'): boolean => entry.uses?.includes(fact) ?? false;
+const uses = (entry: InstructionEntry, fact: FormFact): boolean => entry.uses?.includes(fact) ?? false;
 
 export function stackSizeOf(modeKey: number): number {
   if ((modeKey & MODE.CODE_SIZE) === MODE.CODE64) return 8;
@@ -42,6 +42,7 @@ export function formOf(inst: Instruction, entry: InstructionEntry, modeKey: numb
     mode: uses(entry, 'mode') ? inst.mode : 0,
     rep: uses(entry, 'rep') && inst.row.repeatable ? inst.rep : 0,
     vex: inst.isVex,
+    ...(uses(entry, 'length') && inst.vexL === 1 ? { wide: true as const } : {}),
   };
 }
 

@@ -25,11 +25,13 @@ export interface Form {
   /** 0, 0xf2 or 0xf3; 0 where unused. */
   readonly rep: number;
   readonly vex: boolean;
+  /** VEX.L where operand sizes do not say it (gathers); absent where clear or unused. */
+  readonly wide?: true;
 }
 
-export type FormFact = 'size' | 'address' | 'stack' | 'mode' | 'rep';
+export type FormFact = 'size' | 'address' | 'stack' | 'mode' | 'rep' | 'length';
 
 export function formKey(form: Form): string {
   const operands = form.operands.map((o) => `${o.kind}${o.size}`).join(',');
-  return `${form.vex ? 'v:' : ''}${form.mnemonic}${form.rep === 0 ? '' : `.${form.rep === 0xf3 ? 'rep' : 'repne'}`} ${operands}|${form.opSize}|${form.addressSize}|${form.stackSize}|${form.mode}`;
+  return `${form.vex ? 'v:' : ''}${form.wide === true ? '256:' : ''}${form.mnemonic}${form.rep === 0 ? '' : `.${form.rep === 0xf3 ? 'rep' : 'repne'}`} ${operands}|${form.opSize}|${form.addressSize}|${form.stackSize}|${form.mode}`;
 }

@@ -87,6 +87,10 @@ export abstract class Machine {
   abstract address(operand: number, bytes?: number, write?: boolean): Expr;
   /** Effective address (offset, i64, cut to the address size) of a memory operand: LEA. */
   abstract offset(operand: number): Expr;
+  /** Address of the vector register that is the index of a VSIB memory operand (gathers). */
+  abstract indexVectorAddress(): Expr;
+  /** Linear address of the element of a VSIB operand that an index (i64, sign-extended) selects. */
+  abstract elementAddress(index: Expr, bytes: number): Expr;
   /** Register number of a register operand (seg, cr, dr, xmm, st) as i32. */
   abstract number(operand: number): Expr;
   abstract immediate64(operand: number): Expr;

@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { Machine } from '@vmm/isa';
+import { CS, FS, GS, Machine } from '@vmm/isa';
 import type { CalloutName, Flag } from '@vmm/isa';
 import { tlbEntry } from '@vmm/cpu';
 import type { InterpreterCore } from '@vmm/cpu';
@@ -272,6 +272,13 @@ export class TranslatorMachine extends Machine {
     sum = sum === undefined ? constant : w.add(sum, constant);
     if (inst.addrSize === 2) return wide ? sum : w.and(sum, w.i32(0xffff));
     return wide && inst.addrSize === 4 ? w.and(sum, w.i64(-1, 0)) : sum;
+  }
+  indexVectorAddress(): Expr { return w.i32(this.stateAddress('vector', this.#step.inst.index, 32)); }
+  elementAddress(index: Expr, bytes: number): Expr {
+    const { inst } = this.#step, base = inst.ripRelative || inst.base < 0 ? w.i64(0) : this.#get(inst.base);
+    const sum = w.add(w.add(base.type === 'i64' ? base : w.extendU(base), w.shl(index, w.i64(inst.scale))), w.i64(inst.disp));
+    const cut = inst.addrSize === 8 ? sum : w.and(sum, w.i64(inst.addrSize === 4 ? -1 : 0xffff, 0));
+    return this.linear(inst.seg, this.fn.let(cut), bytes);
   }
   offset(): Expr {
     const offset = this.#offset();

@@ -21,6 +21,7 @@ export class EmulatedCpu {
   readonly #vcpu: Vcpu;
   readonly #slots = new Map<string, number>();
   #exception: { vector: number; errorCode: number } | undefined;
+  readonly #page: Uint8Array;
   readonly #data: Uint8Array;
 
   constructor() {
@@ -34,6 +35,7 @@ export class EmulatedCpu {
       clock: { tscHz: 1e9, readTsc: () => 0n },
     });
     this.#vcpu.onException = (vector, errorCode) => { this.#exception ??= { vector, errorCode }; };
+    this.#page = this.#memory.guest.view(DATA_GPA, 0x1000);
     this.#data = this.#memory.guest.view(DATA_GPA + (DATA_ADDRESS - DATA_PAGE), CASE.memoryBytes);
     this.#boot();
   }
@@ -103,6 +105,7 @@ export class EmulatedCpu {
       state.u8.set(test.xmm(i), state.base + STATE.vector + 32 * i);
       state.u8.set(test.ymmHigh(i), state.base + STATE.vector + 32 * i + 16);
     }
+    this.#page.fill(0);
     this.#data.set(test.memory);
   }
 

@@ -85,6 +85,21 @@ function fillNearHalves(random: Random, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += 4) view.setUint32(at, (random.next() & 0x807f_ffff | 0x3300_0000 + (random.below(48) << 23)) >>> 0, true);
 }
 
+const GATHERS = [
+  ...words('vpgatherdd vgatherdps').flatMap((name) => [`${name} xmm1, [rsi+xmm3*4], xmm2`, `${name} ymm1, [rsi+ymm3*2+8], ymm2`]), ...words('vpgatherdq vgatherdpd').flatMap((name) => [`${name} xmm1, [rsi+xmm3*8], xmm2`, `${name} ymm1, [rsi+xmm3], ymm2`]),
+  ...words('vpgatherqd vgatherqps').flatMap((name) => [`${name} xmm1, [rsi+xmm3*4], xmm2`, `${name} xmm1, [rsi+ymm3*4], xmm2`]), ...words('vpgatherqq vgatherqpd').flatMap((name) => [`${name} xmm1, [rsi+xmm3*8], xmm2`, `${name} ymm9, [rsi+ymm3*8], ymm12`]),
+];
+/** Indices that stay within the data, and now and then one that does not. */
+function prepareGather(test: TestCase, random: Random, _index: number, instruction: string): void {
+  wide(fillIntegers)(test, random);
+  const bytes = /gatherq/.test(instruction) ? 8 : 4, stray = random.below(6) === 0 ? random.below(32 / bytes) : -1;
+  [test.xmm(3), test.ymmHigh(3)].forEach((half, h) => {
+    half.fill(0);
+    for (let i = 0; i < 16 / bytes; i++) half[i * bytes] = random.below(24);
+    if (stray >> 2 === h) half.fill(0xff, (stray & 16 / bytes - 1) * bytes, (stray & 16 / bytes - 1) * bytes + bytes - 1);
+  });
+}
+
 /** The area begins 512 bytes before the data, so that its header and AVX component are what is compared and loaded. */
 function prepareSave(test: TestCase, random: Random, index: number, instruction: string): void {
   prepareVectors(fillIntegers)(test, random);
@@ -102,6 +117,7 @@ function prepareSave(test: TestCase, random: Random, index: number, instruction:
 export const AVX_GROUPS: readonly Group[] = [
   { name: 'avx-integer', instructions: INTEGER, prepare: prepareInteger, feature: 'avx2' },
   { name: 'avx-move', instructions: MOVES, prepare: wide(fillIntegers), feature: 'avx2', tolerance: { mxcsr: 0xffff } },
+  { name: 'avx-gather', instructions: GATHERS, prepare: prepareGather, feature: 'avx2' },
   { name: 'xsave', instructions: ['xsave64 [rsi-512]', 'xsavec64 [rsi-512]', 'xrstor64 [rsi-512]', 'xsave64 [rsi-480]'], prepare: prepareSave, feature: 'xsavec' },
   { name: 'avx-single', instructions: SINGLE, prepare: withMxcsr(wide(fillSingles)), tolerance: FLOAT_TOLERANCE, feature: 'avx' },
   { name: 'avx-double', instructions: DOUBLE, prepare: withMxcsr(wide(fillDoubles)), tolerance: FLOAT_TOLERANCE, feature: 'avx' },

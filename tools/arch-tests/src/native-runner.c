@@ -111,6 +111,7 @@ int main(void)
 		memcpy(code, frame->c + 8, length);
 		memcpy(code + length, "\xff\x25\0\0\0\0", 6);
 		memcpy(code + length + 6, &done, 8);
+		memset((void *)DATA_PAGE, 0, 4096);
 		memcpy((void *)DATA, frame->c + 1024, 256);
 		/* no branch predictor or decoder trouble with fresh code: serialise */
 		uint32_t a = 0, b, c = 0, d;
