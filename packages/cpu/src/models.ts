@@ -38,14 +38,15 @@ const PENTIUM3: readonly FeatureName[] = [
 const CORE2: readonly FeatureName[] = [
   ...PENTIUM3, 'clflush', 'sse2', 'ss', 'sse3', 'monitor', 'ssse3', 'cx16', 'syscall', 'nx', 'lm', 'lahf_lm',
 ];
-const V2: readonly FeatureName[] = [...CORE2, 'sse4_1', 'sse4_2', 'popcnt', 'rdtscp', 'pcid', 'x2apic', 'tsc_deadline', 'arat', 'nonstop_tsc'];
+/** Nothing here speculates, and kernels believe it when ARCH_CAPABILITIES says so: they switch their mitigations off. */
+const SAFE: readonly FeatureName[] = ['arch_capabilities', 'spec_ctrl'];
+const V2: readonly FeatureName[] = [...CORE2, 'sse4_1', 'sse4_2', 'popcnt', 'rdtscp', 'pcid', 'x2apic', 'tsc_deadline', 'arat', 'nonstop_tsc', ...SAFE];
 const V3: readonly FeatureName[] = [
   ...V2, 'avx', 'avx2', 'bmi1', 'bmi2', 'f16c', 'fma', 'abm', 'movbe', 'xsave', 'xsaveopt', 'aes', 'pclmulqdq', 'rdrand', 'fsgsbase', 'smep', 'erms', 'invpcid',
   'tsc_adjust', 'pdpe1gb',
 ];
 const HOST_LIKE: readonly FeatureName[] = [
   ...V3, 'rdseed', 'adx', 'smap', 'clflushopt', 'clwb', 'sha_ni', 'umip', 'pku', 'la57', 'rdpid', 'xsavec', 'xgetbv1', 'fsrm', 'serialize', 'waitpkg', '3dnowprefetch',
-  'arch_capabilities',
 ];
 /** The default models pose as Bonnell (family 6, model 1CH): in-order, so that kernels see no speculation flaws and switch no mitigation on. */
 const DEFAULT32: readonly FeatureName[] = [

@@ -68,7 +68,9 @@ const VARIABLE_MTRRS = 8;
 const isMemoryType = (type: number, allowsUcMinus: boolean): boolean => type === 0 || type === 1 || type === 4 || type === 5 || type === 6 || allowsUcMinus && type === 7;
 const areMemoryTypes = (word: number): boolean => [0, 8, 16, 24].every((shift) => isMemoryType(word >>> shift & 0xff, true));
 /** RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, and the later "not affected" bits: nothing here speculates. */
-const ARCH_CAPABILITIES = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x2000 | 0x4000 | 0x8000 | 0x10_0000 | 0x400_0000 | 0x800_0000;
+const ARCH_CAPABILITIES = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x2000 | 0x4000 | 0x8000 | 0x10_0000 | 0x100_0000 | 0x400_0000 | 0x800_0000;
+/** ITS_NO. */
+const ARCH_CAPABILITIES_HIGH = 1 << 30;
 
 function writeTsc(cpu: Cpu, value: bigint): boolean {
   cpu.state.setBig('tscOffset', BigInt.asUintN(64, value - cpu.clock.readTsc()));
@@ -119,7 +121,7 @@ const REGISTERS: Rows = [
   [0xcd, constant('FSB_FREQ', 0)],
   [0xce, { name: 'PLATFORM_INFO', read: (cpu, bank) => bank.answer(Math.round(cpu.clock.tscHz / 1e8) << 8, 0), write: refuse }],
   [MSR.MTRRCAP, { ...constant('MTRR_CAP', VARIABLE_MTRRS | MTRR.CAP_FIXED | MTRR.CAP_WC), needs: 'mtrr' }],
-  [MSR.ARCH_CAPABILITIES, { ...constant('ARCH_CAPABILITIES', ARCH_CAPABILITIES), needs: 'arch_capabilities' }],
+  [MSR.ARCH_CAPABILITIES, { ...constant('ARCH_CAPABILITIES', ARCH_CAPABILITIES, ARCH_CAPABILITIES_HIGH), needs: 'arch_capabilities' }],
   [0x119, constant('BBL_CR_CTL', 0, 0, ignore)],
   [0x11e, constant('BBL_CR_CTL3', 0, 0, ignore)],
   [0x140, kept('MISC_FEATURE_ENABLES', 0x140, 0)],

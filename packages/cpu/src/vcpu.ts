@@ -2,7 +2,7 @@
 import { CALLOUT_NAMES } from '@vmm/isa';
 import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
-import type { AccessKind, Mmu } from '@vmm/paging';
+import type { AccessKind, Mmu, PagingModel } from '@vmm/paging';
 import { STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
 import { EFLAGS } from './architecture.ts';
 import { applyBootState } from './boot-state.ts';
@@ -39,6 +39,8 @@ export interface MmuContext {
   readonly memory: MachineMemory;
   readonly state: StateView;
   readonly privateBase: number;
+  /** What the page walker must know of the CPU model. */
+  readonly model: PagingModel;
   /** A store is about to change bytes that decoded code was made from. */
   readonly onCodeWrite: (host: number, sizeBytes: number) => void;
 }
@@ -63,6 +65,8 @@ export type RunResult = 'slice' | 'halt' | 'shutdown' | 'stopped';
 
 /** Bits of the shared `pending` word. Any non-zero value makes generated code return at the next block. */
 export const PENDING = { attention: 1, stop: 2 } as const;
+
+function pagingModelOf({ physicalBits, features }: CpuModel): PagingModel { return { physicalAddressBits: physicalBits, gigabytePages: features.includes('pdpe1gb') }; }
 
 /** One virtual CPU: interpreter, block cache, MMU and system half around one state block. Runs on one thread; `requestAttention` from any. */
 export class Vcpu {
@@ -105,7 +109,7 @@ export class Vcpu {
     this.#flagsWord = state.base + STATE.eflags >> 2;
     state.set('faultVector', -1);
     ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
-    this.mmu = options.createMmu({ memory, state, privateBase, onCodeWrite: (host, size) => { this.blocks.written(host, size); } });
+    this.mmu = options.createMmu({ memory, state, privateBase, model: pagingModelOf(options.model), onCodeWrite: (host, size) => { this.blocks.written(host, size); } });
     this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }) });
     const table: Partial<Record<string, Callout>> = { ...CALLOUTS, ...options.callouts };
     const callouts = CALLOUT_NAMES.map((name) => table[name] ?? CALLOUTS.undefined_opcode);
