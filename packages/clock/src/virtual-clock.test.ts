@@ -132,6 +132,68 @@ describe('HostTime', () => {
   });
 });
 
+describe('HostTime with pauses of the host', () => {
+  function running() {
+    const host = { ms: 0 };
+    const time = new HostTime({ hostNowMs: () => host.ms, longestGapMs: 5 });
+    time.resume();
+    return { host, time, at: (ms: number): number => ((host.ms = ms), time.now() / 1e6) };
+  }
+
+  it('shows the guest five milliseconds of a pause of a hundred', () => {
+    const { at, time } = running();
+    at(10);
+    expect([at(110), time.behindMs]).toEqual([10, 100]);
+  });
+
+  it('shows gaps of a slice in full', () => {
+    const { at } = running();
+    expect([at(4), at(8), at(12)]).toEqual([4, 8, 12]);
+  });
+
+  it('makes up for it, a quarter faster, until it is even with the host', () => {
+    const { at, time } = running();
+    at(105);
+    expect(at(109)).toBe(5 + 5);
+    let last = 10;
+    for (let ms = 113; ms <= 1000; ms += 4) {
+      const now = at(ms);
+      expect(now - last).toBeLessThanOrEqual(5);
+      expect(now).toBeGreaterThan(last);
+      last = now;
+    }
+    expect([Math.round(at(1000)), Math.round(time.behindMs)]).toEqual([1000, 0]);
+  });
+
+  it('counts a sleep in full and makes up for pauses at twice the speed meanwhile', () => {
+    const { host, at, time } = running();
+    at(105);
+    host.ms += 40;
+    time.slept();
+    expect(time.now() / 1e6).toBe(5 + 80);
+    expect(time.behindMs).toBe(60);
+    host.ms += 1000;
+    time.slept();
+    expect(time.now() / 1e6).toBe(1145);
+  });
+
+  it('asks for shorter sleeps while it is behind', () => {
+    const { at, time } = running();
+    at(105);
+    expect(time.hostMsUntil(15e6)).toBe(5);
+    expect(time.hostMsUntil(1005e6)).toBe(900);
+  });
+
+  it('does not take a stop for a pause', () => {
+    const { host, at, time } = running();
+    at(4);
+    time.pause();
+    host.ms += 1000;
+    time.resume();
+    expect([at(1006), time.behindMs]).toEqual([6, 0]);
+  });
+});
+
 describe('CountedTime', () => {
   it('moves with instructions and skips to a deadline when halted, never back', () => {
     const time = new CountedTime(2);

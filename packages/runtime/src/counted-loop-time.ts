@@ -23,6 +23,7 @@ export class CountedLoopTime implements LoopTime {
 
   pause(): void { /* time passes with instructions only */ }
   resume(): void { /* likewise */ }
+  slept(): void { /* likewise */ }
   hostMsUntil(deadlineNs: number): number { return deadlineNs === Infinity ? Infinity : 0; }
 
   sliceUntil(deadlineNs: number): number {

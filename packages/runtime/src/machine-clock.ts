@@ -8,6 +8,8 @@ import type { LoopTime } from './run-loop.ts';
 export const TSC_HZ = 1_000_000_000;
 /** CPUID leaf 15H's crystal, and with it the input of the local APIC timer. */
 export const CRYSTAL_HZ = 25_000_000;
+/** A slice and a little: what is longer is a pause of the host. Seen in full it would spoil calibration loops and lose ticks (4 ms in Debian). */
+const LONGEST_GAP_MS = 2.5;
 /** A counted run always begins on the same day. */
 const COUNTED_EPOCH_MS = Date.UTC(2026, 0, 1);
 
@@ -33,7 +35,7 @@ export function createMachineClock(config: ClockConfig, { instructions, onEarlie
     return { clock, loopTime, startUnixMs: COUNTED_EPOCH_MS };
   }
   const hostNowMs = (): number => performance.now();
-  const time = new HostTime({ hostNowMs, scale: config.scale });
+  const time = new HostTime({ hostNowMs, scale: config.scale, longestGapMs: LONGEST_GAP_MS });
   const clock = new VirtualClock(time.now, { onEarlierDeadline });
   return { clock, loopTime: new HostLoopTime(time, hostNowMs), startUnixMs: performance.timeOrigin + performance.now() };
 }

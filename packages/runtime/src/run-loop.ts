@@ -39,6 +39,8 @@ export interface LoopTime {
   sliceUntil(deadlineNs: number): number;
   /** A slice has run. */
   spent(instructions: number): void;
+  /** The host has slept because the guest is idle. */
+  slept(): void;
   /** The guest is idle until `deadlineNs`: counted time jumps there. */
   idle(deadlineNs: number): void;
 }
@@ -121,8 +123,12 @@ export class RunLoop {
     }
     const deadline = clock.nextDeadline();
     const sleepMs = Math.min(LONGEST_SLEEP_MS, time.hostMsUntil(deadline));
-    if (sleepMs > 0) block.sleep(sleepMs);
-    else time.idle(deadline);
+    if (sleepMs > 0) {
+      block.sleep(sleepMs);
+      time.slept();
+    } else {
+      time.idle(deadline);
+    }
   }
 
   async #untilResumed(): Promise<void> {
@@ -135,7 +141,7 @@ export class RunLoop {
   }
 }
 
-const SLICE_MS = 4;
+const SLICE_MS = 2;
 const MIN_SLICE = 2_000;
 const MAX_SLICE = 50_000_000;
 
@@ -154,6 +160,7 @@ export class HostLoopTime implements LoopTime {
   pause(): void { this.#time.pause(); }
   resume(): void { this.#time.resume(); }
   hostMsUntil(deadlineNs: number): number { return this.#time.hostMsUntil(deadlineNs); }
+  slept(): void { this.#time.slept(); }
   idle(): void { /* the host's time passes by itself */ }
 
   sliceUntil(deadlineNs: number): number {
