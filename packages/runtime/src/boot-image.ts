@@ -25,8 +25,8 @@ export function bootMachine({ config, memory, model }: BootParts): LoadedBoot {
     read: (gpa, length) => memory.guest.readBytes(gpa, length),
   };
   memory.guest.fill(0, LOW_MEMORY_BYTES);
-  const { kernel, initrd, commandLine } = config.boot;
-  const state = loadKernel(guest, { kernel, commandLine, hasLongMode: model.features.includes('lm'), ...(initrd === undefined ? {} : { initrd }) });
+  const { kernel, initrd, commandLine, entry } = config.boot;
+  const state = loadKernel(guest, { kernel, initrd, commandLine, entry: entry ?? 'auto', hasLongMode: model.features.includes('lm') });
   return { state, entry: `${FORMAT_NAMES[state.format]}, ${state.mode} mode, rip 0x${state.rip.toString(16)}` };
 }
 

@@ -25,6 +25,7 @@ describe('options', () => {
     [{ engine: 'magic' }, 'OPTION_INVALID', 'Cannot use engine "magic"'],
     [{ ram: 5 }, 'OPTION_INVALID', 'Cannot use option "ram"'],
     [{ boot: undefined }, 'OPTION_INVALID', 'Cannot boot without a kernel'],
+    [{ boot: { ...boot, entry: 20 } }, 'OPTION_INVALID', 'Cannot enter the kernel in 20 bits'],
     [{ placement: { disk: 'worker' } }, 'OPTION_INVALID', 'Cannot use placement of "disk"'],
     [{ placement: { serial: 'moon' } }, 'OPTION_INVALID', 'Cannot use placement.serial "moon"'],
     [{ clock: { scale: -1 } }, 'OPTION_INVALID', 'Cannot run the clock'],

@@ -20,6 +20,8 @@ export interface LinuxBoot {
   readonly kernel: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly commandLine?: string;
+  /** Which entry of a bzImage: 64-bit mode, 32-bit protected mode or the real-mode set-up code. Default: its own width. */
+  readonly entry?: 16 | 32 | 64;
 }
 
 export interface MachineOptions {
@@ -51,7 +53,7 @@ export interface MachineConfig {
   readonly name: string;
   readonly memoryBytes: number;
   readonly cpu: string;
-  readonly boot: { readonly kernel: Uint8Array; readonly initrd: Uint8Array | undefined; readonly commandLine: string };
+  readonly boot: { readonly kernel: Uint8Array; readonly initrd: Uint8Array | undefined; readonly commandLine: string; readonly entry: LinuxBoot['entry'] };
   readonly clock: ClockConfig;
   readonly placement: Placement;
   readonly engine: EngineName;
@@ -102,7 +104,9 @@ export function resolveMemory(memory: number | string): number {
 
 function resolveBoot(boot: LinuxBoot | undefined): MachineConfig['boot'] {
   if (!(boot?.kernel instanceof Uint8Array)) throw invalid('Cannot boot without a kernel', 'Give boot: { kernel: bytes }.');
-  return { kernel: boot.kernel, initrd: boot.initrd, commandLine: boot.commandLine ?? '' };
+  const { kernel, initrd, commandLine = '', entry } = boot;
+  if (entry !== undefined && ![16, 32, 64].includes(entry)) throw invalid(`Cannot enter the kernel in ${String(entry)} bits`, 'Give boot.entry: 16, 32 or 64.');
+  return { kernel, initrd, commandLine, entry };
 }
 
 function resolveClock(clock: NonNullable<MachineOptions['clock']>): ClockConfig {
