@@ -4,7 +4,7 @@ import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
 import type { AccessKind, Mmu, PagingModel } from '@vmm/paging';
 import { STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
-import { EFLAGS } from './architecture.ts';
+import { EFLAGS, SEG, VECTOR } from './architecture.ts';
 import { applyBootState } from './boot-state.ts';
 import type { BootState } from './boot-state.ts';
 import { BlockCache } from './block-cache.ts';
@@ -41,6 +41,8 @@ export interface MmuContext {
   readonly privateBase: number;
   /** What the page walker must know of the CPU model. */
   readonly model: PagingModel;
+  /** Whether the access being made goes through SS: a non-canonical address is #SS(0) then. */
+  readonly lastSegmentWasStack: () => boolean;
   /** A store is about to change bytes that decoded code was made from. */
   readonly onCodeWrite: (host: number, sizeBytes: number) => void;
 }
@@ -91,6 +93,7 @@ export class Vcpu {
   readonly #modeWord: number;
   readonly #flagsWord: number;
   #forfeited = 0;
+  #didRefuseAddress = false;
   readonly #recent: RecentInstructions;
   readonly #translator: Translator | undefined;
 
@@ -109,7 +112,10 @@ export class Vcpu {
     this.#flagsWord = state.base + STATE.eflags >> 2;
     state.set('faultVector', -1);
     ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
-    this.mmu = options.createMmu({ memory, state, privateBase, model: pagingModelOf(options.model), onCodeWrite: (host, size) => { this.blocks.written(host, size); } });
+    this.mmu = options.createMmu({
+      memory, state, privateBase, model: pagingModelOf(options.model), lastSegmentWasStack: () => this.#noteRefusedAddress(),
+      onCodeWrite: (host, size) => { this.blocks.written(host, size); },
+    });
     this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }) });
     const table: Partial<Record<string, Callout>> = { ...CALLOUTS, ...options.callouts };
     const callouts = CALLOUT_NAMES.map((name) => table[name] ?? CALLOUTS.undefined_opcode);
@@ -220,10 +226,24 @@ export class Vcpu {
     }
   }
 
+  /** The MMU met a non-canonical address. Which segment it came through is known when the instruction is. */
+  #noteRefusedAddress(): boolean {
+    this.#didRefuseAddress = true;
+    return false;
+  }
+  /** #GP(0) for a non-canonical address is #SS(0) when the operand goes through SS. */
+  #correctRefusedAddress(record: number): void {
+    if (!this.#didRefuseAddress) return;
+    this.#didRefuseAddress = false;
+    const segment = this.state.data.getUint8(record + RECORD.segment) >> 4 & 7;
+    if (segment === SEG.SS && this.#words[this.#faultWord] === VECTOR.GP) this.#words[this.#faultWord] = VECTOR.SS;
+  }
+
   /** Sets rip to the instruction that faulted; returns how many instructions of its block did not retire. */
   #locateFault(): number {
     const record = this.state.get('currentRecord');
     if (record === 0) return 0;
+    this.#correctRefusedAddress(record);
     const { data } = this.state;
     const back = data.getUint16(record + RECORD.end, true) - data.getUint8(record + RECORD.length);
     const lo = (this.state.lo('blockRip') >>> 0) + back;
