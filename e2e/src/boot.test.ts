@@ -54,6 +54,22 @@ describe('the API', () => {
   });
 });
 
+describe('the older entries of the Linux boot protocol', () => {
+  it.each([['linux-i386', 16], ['linux-amd64', 16], ['linux-amd64', 32]] as const)('start %s from its %i-bit entry', async (name, entry) => {
+    const guest = await obtainGuest(name);
+    const machine = createMachine({ memory: '128M', boot: { kernel: await readFile(guest.kernel), commandLine: 'earlyprintk=serial,ttyS0', entry } });
+    const text = collect(machine);
+    const hasSpoken = new Promise<void>((resolve) => { machine.serial.onData(() => { if (/Linux version 6\.1[^]*BIOS-e820/.test(text())) resolve(); }); });
+    try {
+      await machine.start();
+      await hasSpoken;
+      expect(text()).toMatch(/BIOS-e820: \[mem 0x0000000000100000-0x0000000007ffffff\] usable/);
+    } finally {
+      await machine.close();
+    }
+  });
+});
+
 async function bootByApi(name: string): Promise<string> {
   const guest = await obtainGuest(name);
   const machine = createMachine({

@@ -23,6 +23,8 @@ export interface WorkerParts {
 type Report = (event: VcpuEvent) => void;
 type GuestExit = Exclude<MachineExit, { reason: 'error' }>;
 
+/** No slice is longer (see `HostLoopTime`). */
+const LONGEST_SLICE_MS = 4;
 /** Room for firmware below 4 GiB. */
 const ROM_BYTES = 0x10_0000;
 
@@ -56,7 +58,8 @@ class VcpuServer {
     this.#remote = config.remote === undefined ? undefined : connectRemote(config.remote, this.#isCancelled);
     const { clock, loopTime, startUnixMs } = createMachineClock(config.clock, {
       instructions: () => this.#engine?.instructions ?? 0,
-      onEarlierDeadline: () => { block.ring(); },
+      // a timer that the guest has armed for after the slice under way is seen at its end
+      onEarlierDeadline: () => { if (loopTime.hostMsUntil(clock.nextDeadline()) < LONGEST_SLICE_MS) block.endRun(); },
     });
     this.#clock = clock;
     this.#board = createBoard({
