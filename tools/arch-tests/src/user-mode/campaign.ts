@@ -17,7 +17,7 @@ import { isVendorSpecific } from './vendor.ts';
 
 export interface Mismatch { readonly mnemonic: string; readonly text: string; readonly bytes: string; readonly input: readonly string[]; readonly what: readonly string[] }
 export interface FamilyCount { cases: number; faults: number; skipped: number; mismatches: number }
-export interface CampaignReport { readonly mode: CodeMode; readonly cases: number; readonly families: ReadonlyMap<string, FamilyCount>; readonly mismatches: readonly Mismatch[]; readonly byMnemonic: ReadonlyMap<string, number> }
+export interface CampaignReport { readonly mode: CodeMode; readonly cases: number; readonly families: ReadonlyMap<string, FamilyCount>; readonly mismatches: readonly Mismatch[]; readonly byMnemonic: ReadonlyMap<string, number>; readonly counters: Readonly<Record<string, number>> }
 
 export interface CampaignOptions {
   readonly mode: CodeMode;
@@ -28,6 +28,8 @@ export interface CampaignOptions {
   readonly blocks?: boolean;
   /** Blocks that change their own code (32- and 64-bit). Default false. */
   readonly patching?: boolean;
+  /** On our side run translated code, not the interpreter. Default false. */
+  readonly translated?: boolean;
   /** Random bytes instead of encodings of known rows: what the decoder refuses must be #UD on the host. Default false. */
   readonly bytes?: boolean;
   /** Only rows whose mnemonic matches (single instructions). */
@@ -104,7 +106,7 @@ export class Campaign {
   constructor(options: CampaignOptions) {
     this.#o = options;
     this.#random = new Random(options.seed ?? 1);
-    this.#ours = new EmulatedUser(options.mode, { writableCode: options.patching ?? false });
+    this.#ours = new EmulatedUser(options.mode, { writableCode: options.patching ?? false, translated: options.translated ?? false });
   }
 
   run(): CampaignReport {
@@ -128,7 +130,7 @@ export class Campaign {
     } finally {
       this.#native.close();
     }
-    return { mode, cases: this.#cases, families: this.#families, mismatches: this.#mismatches, byMnemonic: this.#byMnemonic };
+    return { mode, cases: this.#cases, families: this.#families, mismatches: this.#mismatches, byMnemonic: this.#byMnemonic, counters: this.#ours.counters };
   }
 
   #blocks(batch: Batch): () => Meta {

@@ -4,6 +4,7 @@ import type { BootSegment } from '@vmm/cpu';
 import { MachineMemory } from '@vmm/memory';
 import { EptMmu } from '@vmm/mmu-ept';
 import { STATE, STATE_SIZE_BYTES } from '@vmm/state';
+import { RegionTranslator } from '@vmm/translator';
 import { hashOf } from './batch.ts';
 import type { Batch } from './batch.ts';
 import { CASE, CODE_AT, CODE_BYTES, DATA_AT, FS_BASE, GS_BASE, LDT, PAGE, SELECTORS, WINDOW_BYTES, WINDOW_OFFSET } from './batch-layout.ts';
@@ -39,6 +40,18 @@ function bootSegment(selector: number): BootSegment {
   return { selector, base: d.base, limit: d.flags & 8 ? d.limit * PAGE + 0xfff | 0 : d.limit, attributes: d.access | d.flags << 12 };
 }
 
+/** Everything is translated as soon as it has run. */
+const TRANSLATE_ALL = { hotThreshold: 1, batchSize: 1, maxDeathsPerPage: 1e9 };
+/** Runs before the one that counts, so that it finds its blocks translated. */
+const WARM_UPS = 2;
+
+export interface EmulatedUserOptions {
+  /** Stores to code are allowed. Default false. */
+  readonly writableCode?: boolean;
+  /** Run translated code, not the interpreter. Default false. */
+  readonly translated?: boolean;
+}
+
 /** Returning to user mode, the host's kernel (IRET) makes every null selector 0. */
 const nullAsZero = (selector: number): number => (selector < 4 ? 0 : selector);
 
@@ -48,16 +61,19 @@ export class EmulatedUser {
   readonly #vcpu: Vcpu;
   readonly #pages: readonly Uint8Array[];
   readonly #state: Uint8Array;
+  readonly #warmUps: number;
   #initial = new Uint8Array(0);
 
-  constructor(mode: CodeMode, options: { readonly writableCode?: boolean } = {}) {
+  constructor(mode: CodeMode, options: EmulatedUserOptions = {}) {
     this.mode = mode;
+    this.#warmUps = options.translated ? WARM_UPS : 0;
     this.#tables(options.writableCode ?? false);
     this.#vcpu = new Vcpu({
-      memory: this.#memory, model: CPU_MODELS.default64, createMmu: (context) => new EptMmu(context),
+      memory: this.#memory, model: CPU_MODELS['host-like'], createMmu: (context) => new EptMmu(context),
       ports: { read: () => 0, write: () => undefined },
       interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
       clock: { tscHz: 1e9, readTsc: () => 0n },
+      ...(options.translated ? { createTranslator: (context) => new RegionTranslator(context, TRANSLATE_ALL) } : {}),
     });
     const { state } = this.#vcpu;
     this.#pages = DATA_GPA.map((gpa) => this.#memory.guest.view(gpa, PAGE));
@@ -120,18 +136,32 @@ export class EmulatedUser {
   }
 
   /** Runs one case in place; false: it did not come to an end. */
-  run(batch: Batch, index: number, budget = BUDGET): boolean {
+  run(batch: Batch, index: number): boolean {
+    for (let i = 0; i < this.#warmUps; i++) {
+      if (!this.#execute(batch, index)) return false;
+      this.#cleanUp(batch);
+    }
+    const ended = this.#execute(batch, index);
+    this.#save(batch, index);
+    return ended;
+  }
+  /** What the translator did. */
+  get counters(): Readonly<Record<string, number>> { return this.#vcpu.counters(); }
+
+  #execute(batch: Batch, index: number): boolean {
     const { state } = this.#vcpu, at = batch.at(index);
     this.#state.set(this.#initial);
     this.#state.set(batch.bytes.subarray(at + CASE.gpr, at + CASE.gpr + 128), STATE.gpr);
     state.setBig('rip', batch.u64(index, 'rip'));
     writeFlags(state, batch.u32(index, 'flags'));
     this.#window(batch.window(index), true);
-    state.set('budget', budget);
-    const ended = this.#vcpu.handlers.run() === EXIT_FAULT;
-    if (ended) this.#locate();
-    this.#save(batch, index);
-    return ended;
+    state.set('budget', BUDGET);
+    for (;;) {
+      if (this.#vcpu.handlers.run() !== EXIT_FAULT) return false;
+      this.#locate();
+      // without a fault on record translated code wants the instruction retried by the interpreter
+      if (state.get('faultVector') !== -1) return true;
+    }
   }
 
   #locate(): void {
@@ -150,8 +180,13 @@ export class EmulatedUser {
     batch.setU64(index, 'address', state.big('faultAddress'));
     for (let i = 0; i < 6; i++) batch.setSegment(index, i, nullAsZero(state.get('selector', i)));
     this.#window(batch.window(index), false);
+    batch.setU32(index, 'hash', this.#cleanUp(batch));
+  }
+
+  /** Restores the data; the hash of what stood outside the window, 0 if nothing had changed there. */
+  #cleanUp(batch: Batch): number {
     this.#window(batch.pristine.subarray(WINDOW_OFFSET, WINDOW_OFFSET + WINDOW_BYTES), true);
-    batch.setU32(index, 'hash', this.#strayHash(batch.pristine));
+    return this.#strayHash(batch.pristine);
   }
 
   /** The window between the two writable pages and a case. */

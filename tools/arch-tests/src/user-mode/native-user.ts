@@ -29,9 +29,13 @@ function compile(width: '64' | '32'): string {
   return program;
 }
 
+const NEEDED = ['bmi1', 'bmi2', 'adx', 'movbe', 'abm', 'popcnt', 'sse4_2', 'cx16', 'clflushopt', 'clwb'] as const;
+
 /** Why cases of this mode cannot be compared here; undefined if they can. */
 export function whyNoUserOracle(mode: CodeMode): string | undefined {
   if (process.arch !== 'x64' || process.platform !== 'linux') return 'the host is not x86-64 Linux';
+  const info = readFileSync('/proc/cpuinfo', 'utf8'), missing = NEEDED.filter((feature) => !new RegExp(`\\b${feature}\\b`).test(info));
+  if (missing.length > 0) return `the host CPU has no ${missing.join(' ')}`;
   if (spawnSync('gcc', ['--version']).error !== undefined) return 'gcc is not installed';
   try {
     compile(mode === 64 ? '64' : '32');
@@ -40,6 +44,9 @@ export function whyNoUserOracle(mode: CodeMode): string | undefined {
   }
   return undefined;
 }
+
+/** Where the manuals leave something open (what a faulting ENTER has stored, say) our expectations are those of AMD's processors. */
+export function isReferenceHost(): boolean { return readFileSync('/proc/cpuinfo', 'utf8').includes('AuthenticAMD'); }
 
 export class NativeUser {
   readonly #directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'arch-tests-'));
