@@ -40,10 +40,10 @@ const CORE2: readonly FeatureName[] = [
 ];
 /** Nothing here speculates, and kernels believe it when ARCH_CAPABILITIES says so: they switch their mitigations off. */
 const SAFE: readonly FeatureName[] = ['arch_capabilities', 'spec_ctrl'];
-const V2: readonly FeatureName[] = [...CORE2, 'sse4_1', 'sse4_2', 'popcnt', 'rdtscp', 'pcid', 'x2apic', 'tsc_deadline', 'arat', 'nonstop_tsc', ...SAFE];
+const V2: readonly FeatureName[] = [...CORE2, 'sse4_1', 'sse4_2', 'popcnt', 'rdtscp', 'pcid', 'x2apic', 'tsc_deadline', 'arat', 'nonstop_tsc', 'tsc_adjust', ...SAFE];
 const V3: readonly FeatureName[] = [
   ...V2, 'avx', 'avx2', 'bmi1', 'bmi2', 'f16c', 'fma', 'abm', 'movbe', 'xsave', 'xsaveopt', 'aes', 'pclmulqdq', 'rdrand', 'fsgsbase', 'smep', 'erms', 'invpcid',
-  'tsc_adjust', 'pdpe1gb',
+  'pdpe1gb',
 ];
 const HOST_LIKE: readonly FeatureName[] = [
   ...V3, 'rdseed', 'adx', 'smap', 'clflushopt', 'clwb', 'sha_ni', 'umip', 'pku', 'la57', 'rdpid', 'xsavec', 'xgetbv1', 'fsrm', 'serialize', 'waitpkg', '3dnowprefetch',
@@ -51,7 +51,7 @@ const HOST_LIKE: readonly FeatureName[] = [
 /** The default models pose as Bonnell (family 6, model 1CH): in-order, so that kernels see no speculation flaws and switch no mitigation on. */
 const DEFAULT32: readonly FeatureName[] = [
   'fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'apic', 'sep', 'mtrr', 'pge', 'cmov', 'pat', 'clflush', 'mmx', 'fxsr', 'sse', 'sse2', 'nx',
-  'arat', 'nonstop_tsc', 'tsc_deadline',
+  'arat', 'nonstop_tsc', 'tsc_adjust', 'tsc_deadline',
 ];
 const DEFAULT64: readonly FeatureName[] = [...DEFAULT32, 'pse36', 'cx16', 'syscall', 'lm', 'lahf_lm', 'rdtscp', 'fsgsbase', '3dnowprefetch'];
 

@@ -104,14 +104,12 @@ const REGISTERS: Rows = [
   [0x34, constant('SMI_COUNT', 0)],
   [MSR.FEATURE_CONTROL, constant('FEATURE_CONTROL', FEATURE_CONTROL.LOCK)],
   [MSR.TSC_ADJUST, {
-    // The offset itself: writing it moves the TSC by as much.
+    // Whatever moves the TSC moves this register by as much: it is the offset itself.
     name: 'TSC_ADJUST', needs: 'tsc_adjust',
-    read: (_cpu, bank) => bank.answerKept(MSR.TSC_ADJUST),
-    write(cpu, lo, hi, bank) {
-      bank.answerKept(MSR.TSC_ADJUST);
-      const delta = (BigInt(hi) << 32n | BigInt(lo >>> 0)) - (BigInt(bank.hi) << 32n | BigInt(bank.lo >>> 0));
-      cpu.state.setBig('tscOffset', BigInt.asUintN(64, cpu.state.big('tscOffset') + delta));
-      return bank.keep(MSR.TSC_ADJUST, lo, hi);
+    read: (cpu, bank) => bank.answerBig(cpu.state.big('tscOffset')),
+    write(cpu, lo, hi) {
+      cpu.state.setBig('tscOffset', BigInt.asUintN(64, BigInt(hi) << 32n | BigInt(lo >>> 0)));
+      return true;
     },
   }],
   [MSR.SPEC_CTRL, kept('SPEC_CTRL', MSR.SPEC_CTRL, 0x7, 0, 'spec_ctrl')],

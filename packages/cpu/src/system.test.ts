@@ -454,4 +454,13 @@ describe('MSRs', () => {
     m.state.set('cpl', 3);
     expect([m.call('rdtsc'), m.fault]).toEqual([2, GP0]);
   });
+
+  it('TSC_ADJUST and the TSC move together', () => {
+    const m = new TestMachine({ model: CPU_MODELS.default64 }).long(0);
+    const tsc = BigInt(m.tsc);
+    write(m, MSR.TIME_STAMP_COUNTER, tsc + 1000n);
+    expect(read(m, MSR.TSC_ADJUST)).toBe(1000n);
+    write(m, MSR.TSC_ADJUST, 0n);
+    expect(read(m, MSR.TIME_STAMP_COUNTER)).toBe(tsc);
+  });
 });
