@@ -59,7 +59,7 @@ describe('the older entries of the Linux boot protocol', () => {
     const guest = await obtainGuest(name);
     const machine = createMachine({ memory: '128M', boot: { kernel: await readFile(guest.kernel), commandLine: 'earlyprintk=serial,ttyS0', entry } });
     const text = collect(machine);
-    const hasSpoken = new Promise<void>((resolve) => { machine.serial.onData(() => { if (/Linux version 6\.1[^]*BIOS-e820/.test(text())) resolve(); }); });
+    const hasSpoken = new Promise<void>((resolve) => { machine.serial.onData(() => { if (/Linux version 6\.1[^]*bootconsole/.test(text())) resolve(); }); });
     try {
       await machine.start();
       await hasSpoken;
