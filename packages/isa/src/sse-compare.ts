@@ -21,8 +21,9 @@ export function compareMask(m: Machine, format: Format, a: Expr, b: Expr, imm: E
   const outcome = m.let(predicateOutcomes(imm));
   const chosen = (bit: number): Expr => v.splat32(w.sub(w.i32(0), w.and(w.shrU(outcome, w.i32(bit)), w.i32(1))));
   const ordered = v.or(v.or(v.and(eq, chosen(0)), v.and(lt, chosen(1))), v.and(gt, chosen(2)));
-  m.fn.set(result, v.or(ordered, v.and(v.or(ne(a, a), ne(b, b)), chosen(3))));
-  m.when(isUnusual(m), () => {
+  const unordered = m.let(v.or(ne(a, a), ne(b, b)));
+  m.fn.set(result, v.or(ordered, v.and(unordered, chosen(3))));
+  m.when(w.or(isUnusual(m, false), v.anyTrue(unordered)), () => {
     m.fn.set(result, m.helper(single ? 'ps_cmp' : 'pd_cmp', a, b, imm));
     afterSoftFloat(m);
   });
@@ -53,7 +54,7 @@ export function compareToFlags(m: Machine, format: 'ss' | 'sd', quiet: boolean):
   m.fn.set(parity, w.or(w.ne(a, a), w.ne(b, b)));
   m.fn.set(zero, w.or(w.eq(a, b), unordered));
   m.fn.set(carry, w.or(w.flt(a, b), unordered));
-  m.when(isUnusual(m), () => {
+  m.when(w.or(isUnusual(m, false), unordered), () => {
     const order = m.let(m.helper(`${p.soft}_compare`, p.bits(a), p.bits(b), w.i32(quiet ? 1 : 0), softMode(m)));
     afterSoftFloat(m);
     m.fn.set(parity, w.eq(order, w.i32(ORDER.unordered)));

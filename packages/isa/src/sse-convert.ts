@@ -12,12 +12,12 @@ import * as v from './sse-wasm.ts';
 type Build = (m: Machine) => void;
 const entry = (run: Build): InstructionEntry => ({ run });
 
-/** `native` unless `exceptional` (or MXCSR) asks for the helper. */
-function orSoft(m: Machine, native: Expr, exceptional: Expr | undefined, soft: () => Expr): Expr {
+/** `native` unless `exceptional` of it (or MXCSR) asks for the helper. */
+function orSoft(m: Machine, native: Expr, exceptional: ((result: Expr) => Expr) | undefined, soft: () => Expr, mayRound = true): Expr {
   const result = m.local(native.type);
   m.fn.set(result, native);
-  const unusual = isUnusual(m);
-  m.when(exceptional === undefined ? unusual : w.or(unusual, exceptional), () => {
+  const unusual = isUnusual(m, mayRound);
+  m.when(exceptional === undefined ? unusual : w.or(unusual, exceptional(m.fn.get(result))), () => {
     m.fn.set(result, soft());
     afterSoftFloat(m);
   });
@@ -36,7 +36,7 @@ export function floatToInteger(m: Machine, format: 'ss' | 'sd', value: Expr, siz
   const convert = single ? (wide ? v.truncI64F32 : v.truncI32F32) : wide ? v.truncI64F64 : v.truncI32F64;
   // trunc_sat gives the indefinite value for what is too low; NaN and what is too high are chosen here
   const native = w.select(w.flt(rounded, limit), convert(rounded), wide ? w.i64(0, 0x8000_0000) : w.i32(0x8000_0000));
-  return orSoft(m, native, undefined, () => m.helper(`${single ? 'f32' : 'f64'}_to_i${size * 8}`, precisionOf(format).bits(value), integerMode(m, truncate)));
+  return orSoft(m, native, (r) => w.eq(r, wide ? w.i64(0, 0x8000_0000) : w.i32(0x8000_0000)), () => m.helper(`${single ? 'f32' : 'f64'}_to_i${size * 8}`, precisionOf(format).bits(value), integerMode(m, truncate)));
 }
 
 function toInteger(format: 'ss' | 'sd', truncate: boolean): InstructionEntry {
@@ -64,20 +64,31 @@ function fromInteger(format: 'ss' | 'sd'): InstructionEntry {
 }
 
 export function widen(m: Machine, value: Expr): Expr {
-  return orSoft(m, v.promote(value), w.ne(value, value), () => v.f64FromBits(m.helper('f32_to_f64', v.bitsOfF32(value), softMode(m))));
+  return orSoft(m, v.promote(value), () => w.ne(value, value), () => v.f64FromBits(m.helper('f32_to_f64', v.bitsOfF32(value), softMode(m))), false);
+}
+/** Neither a normal single nor the zero that a zero becomes. */
+function isNotNormal(r: Expr, source: Expr): Expr {
+  const magnitude = w.fabs(r), normal = w.and(w.fge(magnitude, w.f32(2 ** -126)), w.flt(magnitude, w.f32(Infinity)));
+  return w.eqz(w.or(normal, w.eq(source, w.f64(0))));
 }
 export function narrow(m: Machine, value: Expr): Expr {
-  return orSoft(m, v.demote(value), w.ne(value, value), () => v.f32FromBits(m.helper('f64_to_f32', v.bitsOfF64(value), softMode(m))));
+  return orSoft(m, v.demote(value), (r) => isNotNormal(r, value), () => v.f32FromBits(m.helper('f64_to_f32', v.bitsOfF64(value), softMode(m))));
 }
 
 // --- packed (on bound vectors) ---
 
 export function packedWiden(m: Machine, value: Expr): Expr {
   const low = v.shuffleLanes(8, value, v.zero(), [0, 2]);
-  return orSoft(m, v.promoteLowF32(value), v.anyTrue(v.neF32(low, low)), () => m.helper('ps_to_pd', value));
+  return orSoft(m, v.promoteLowF32(value), () => v.anyTrue(v.neF32(low, low)), () => m.helper('ps_to_pd', value), false);
 }
 export function packedNarrow(m: Machine, value: Expr): Expr {
-  return orSoft(m, v.demoteF64(value), v.anyTrue(v.neF64(value, value)), () => m.helper('pd_to_ps', value));
+  const isNotNormalLane = (r: Expr): Expr => {
+    const magnitude = v.absF32(r), normal = v.and(v.leF32(v.splatF32(w.f32(2 ** -126)), magnitude), v.ltF32(magnitude, v.splatF32(w.f32(Infinity))));
+    // a zero double's mask, brought to its single's lane; lanes 2 and 3 are always zero
+    const zero = v.shuffleLanes(4, v.eqF64(value, v.zero()), v.bytes(0xff), [0, 2, 4, 4]);
+    return w.eqz(v.allTrue32(v.or(normal, zero)));
+  };
+  return orSoft(m, v.demoteF64(value), isNotNormalLane, () => m.helper('pd_to_ps', value));
 }
 export function packedToInt32(m: Machine, format: 'ps' | 'pd', value: Expr, truncate: boolean): Expr {
   const single = format === 'ps', rounded = truncate ? value : m.let(single ? v.nearestF32(value) : v.nearestF64(value));
@@ -85,7 +96,7 @@ export function packedToInt32(m: Machine, format: 'ps' | 'pd', value: Expr, trun
   // the two 64-bit masks of the double form become 32-bit ones; lanes 2 and 3 hold no result and stay 0
   const mask = single ? inRange : v.shuffleLanes(4, inRange, v.bytes(0xff), [0, 2, 4, 4]);
   const native = v.bitselect(single ? v.truncSatF32(rounded) : v.truncSatF64(rounded), v.dwords(0x8000_0000), mask);
-  return orSoft(m, native, undefined, () => m.helper(`${format}_to_dq`, value, integerMode(m, truncate)));
+  return orSoft(m, native, (r) => v.anyTrue(v.eq32(r, v.dwords(0x8000_0000))), () => m.helper(`${format}_to_dq`, value, integerMode(m, truncate)));
 }
 export function packedFromInt32(m: Machine, value: Expr): Expr {
   return orSoft(m, v.convertI32F32(value), undefined, () => m.helper('dq_to_ps', value));

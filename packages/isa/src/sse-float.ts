@@ -1,6 +1,7 @@
 /**
- * SSE and SSE2 floating-point arithmetic. Usual case: WebAssembly's own operation (round to nearest, exceptions masked). A NaN result (x86 has its own
- * rules for those) and any other MXCSR control setting take the exact soft-float helper of the same name.
+ * SSE and SSE2 floating-point arithmetic. Usual case: WebAssembly's own operation (round to nearest, exceptions masked, precision flag already set) and
+ * an ordinary result. A NaN (x86 has its own rules for those), infinity or tiny result, and any other MXCSR, take the exact soft-float helper of the
+ * same name, so that sticky flags are exact, except one: a denormal operand of an operation with an ordinary result goes unnoticed.
  */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
@@ -38,11 +39,32 @@ const ARITHMETIC: Readonly<Record<string, Arithmetic>> = {
   sqrt: { scalar: (_a, b) => w.sqrt(b), ps: (_a, b) => v.sqrtF32(b), pd: (_a, b) => v.sqrtF64(b) },
 };
 
-/** Scalar result of `name` on bound floats: native first, soft where MXCSR or a NaN result asks for it. */
+/** Smallest normal numbers. */
+const SMALLEST = { f32: w.f32(2 ** -126), f64: w.f64(2 ** -1022) } as const, INFINITY = { f32: w.f32(Infinity), f64: w.f64(Infinity) } as const, ZERO = { f32: w.f32(0), f64: w.f64(0) } as const;
+const isExtreme = (name: string): boolean => name === 'min' || name === 'max';
+
+/** Whether a native result may hide an exception: neither a normal number nor a zero that must be one (i32). */
+function isSuspect(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr {
+  if (isExtreme(name)) return w.or(w.ne(a, a), w.ne(b, b));
+  const isZero = (x: Expr): Expr => w.eq(x, ZERO[type]), magnitude = w.fabs(r), normal = w.and(w.fge(magnitude, SMALLEST[type]), w.flt(magnitude, INFINITY[type]));
+  const cause = name === 'mul' ? w.or(isZero(a), isZero(b)) : name === 'div' ? isZero(a) : undefined;
+  return w.eqz(w.or(normal, cause === undefined ? isZero(r) : w.and(isZero(r), cause)));
+}
+/** The same for all lanes. */
+function isSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr): Expr {
+  const single = format === 'ps', ne = precisionOf(format).vectorNe, [eq, lt, le] = single ? [v.eqF32, v.ltF32, v.leF32] as const : [v.eqF64, v.ltF64, v.leF64] as const;
+  if (isExtreme(name)) return v.anyTrue(v.or(ne(a, a), ne(b, b)));
+  const splat = (value: Expr): Expr => (single ? v.splatF32(value) : v.splatF64(value)), type = single ? 'f32' : 'f64', magnitude = single ? v.absF32(r) : v.absF64(r);
+  const isZero = (x: Expr): Expr => eq(x, v.zero()), normal = v.and(le(splat(SMALLEST[type]), magnitude), lt(magnitude, splat(INFINITY[type])));
+  const cause = name === 'mul' ? v.or(isZero(a), isZero(b)) : name === 'div' ? isZero(a) : undefined;
+  return w.eqz((single ? v.allTrue32 : v.allTrue64)(v.or(normal, cause === undefined ? isZero(r) : v.and(isZero(r), cause))));
+}
+
+/** Scalar result of `name` on bound floats: native first, soft where MXCSR or the result asks for it. */
 export function scalarArithmetic(m: Machine, name: string, format: Format, a: Expr, b: Expr): Expr {
   const p = precisionOf(format), result = m.local(p.type), r = m.fn.get(result);
   m.fn.set(result, arithmetic(name).scalar(a, b));
-  m.when(w.or(isUnusual(m), w.ne(r, r)), () => {
+  m.when(w.or(isUnusual(m, !isExtreme(name)), isSuspect(name, p.type, r, a, b)), () => {
     const operands = name === 'sqrt' ? [p.bits(b)] : [p.bits(a), p.bits(b)];
     m.fn.set(result, p.fromBits(m.helper(`${p.soft}_${name}`, ...operands, softMode(m))));
     afterSoftFloat(m);
@@ -51,15 +73,15 @@ export function scalarArithmetic(m: Machine, name: string, format: Format, a: Ex
 }
 
 export function packedArithmetic(m: Machine, name: string, format: 'ps' | 'pd', a: Expr, b: Expr): Expr {
-  return repaired(m, format, arithmetic(name)[format](a, b), `${format}_${name}`, a, b);
+  return repaired(m, name, format, arithmetic(name)[format](a, b), a, b);
 }
 
-/** `native`, unless MXCSR or a NaN in it asks for the helper `soft`. */
-function repaired(m: Machine, format: 'ps' | 'pd', native: Expr, soft: string, a: Expr, b: Expr): Expr {
+/** `native`, unless MXCSR or its value asks for the helper. */
+function repaired(m: Machine, name: string, format: 'ps' | 'pd', native: Expr, a: Expr, b: Expr): Expr {
   const result = m.local('v128'), r = m.fn.get(result);
   m.fn.set(result, native);
-  m.when(w.or(isUnusual(m), v.anyTrue(precisionOf(format).vectorNe(r, r))), () => {
-    m.fn.set(result, m.helper(soft, a, b));
+  m.when(w.or(isUnusual(m, !isExtreme(name)), isSuspectPacked(name, format, r, a, b)), () => {
+    m.fn.set(result, m.helper(`${format}_${name}`, a, b));
     afterSoftFloat(m);
   });
   return r;
@@ -103,7 +125,7 @@ export function horizontalArithmetic(m: Machine, name: string, format: 'ps' | 'p
 /** ADDSUB: even lanes subtract, odd lanes add. */
 export function addSubtract(m: Machine, format: 'ps' | 'pd', a: Expr, b: Expr): Expr {
   const native = format === 'ps' ? v.shuffleLanes(4, v.subF32(a, b), v.addF32(a, b), [0, 5, 2, 7]) : v.shuffleLanes(8, v.subF64(a, b), v.addF64(a, b), [0, 3]);
-  return repaired(m, format, native, `${format}_addsub`, a, b);
+  return repaired(m, 'addsub', format, native, a, b);
 }
 const addSubtractEntry = (format: 'ps' | 'pd'): InstructionEntry => ({ run: (m) => {
   checkSse(m);

@@ -29,6 +29,7 @@ export function defineVectorHelpers(module: ModuleBuilder, stateBase: number): F
   for (const width of ['f32', 'f64'] as const) {
     for (const less of [true, false]) functions[`${width}_${less ? 'min' : 'max'}`] = defineExtreme(module, functions, width, less);
     const packed = width === 'f32' ? 'ps' : 'pd';
+    for (const name of ['add', 'sub', 'mul', 'div'] as const) functions[`${width}_${name}`] = defineExactFirst(module, width, name, need(functions, `${width}_${name}`));
     for (const name of ['add', 'sub', 'mul', 'div', 'min', 'max']) {
       functions[`${packed}_${name}`] = definePacked(module, functions, width, (_lane, a, b, mode) => need(functions, `${width}_${name}`).call(a, b, mode));
     }
@@ -53,7 +54,8 @@ function defineMode(module: ModuleBuilder, stateBase: number): FunctionRef {
     const rounding = w.and(w.shrU(mxcsr, w.i32(13)), w.i32(MODE.roundingMask)), daz = w.and(w.shrU(mxcsr, w.i32(4)), w.i32(MODE.denormalsAreZero));
     // flush to zero works only while underflow is masked
     const flush = w.and(w.and(w.shrU(mxcsr, w.i32(12)), w.shrU(mxcsr, w.i32(8))), w.i32(MODE.flushToZero));
-    fn.return(w.or(w.or(rounding, daz), flush));
+    const underflow = w.and(w.shrU(w.xor(mxcsr, w.i32(-1)), w.i32(6)), w.i32(MODE.underflowUnmasked));
+    fn.return(w.or(w.or(rounding, daz), w.or(flush, underflow)));
   });
 }
 
@@ -73,6 +75,43 @@ function defineFinish(module: ModuleBuilder, stateBase: number): FunctionRef {
     fn.store(32, w.i32(0), stateBase + STATE.mxcsr, w.or(mxcsr, f));
     fn.return(w.and(f, unmasked));
   });
+}
+
+/**
+ * Natively, if that can be seen to be exact and ordinary: no flag to raise. This is what programs take whose arithmetic has never been inexact, since
+ * native code is used without a look only once the precision flag is set. Error-free transformations: Dekker 1971, Knuth 4.2.2.
+ */
+function defineExactFirst(module: ModuleBuilder, width: 'f32' | 'f64', name: 'add' | 'sub' | 'mul' | 'div', soft: FunctionRef): FunctionRef {
+  const type: ValueType = width === 'f32' ? 'i32' : 'i64', single = width === 'f32', constant = single ? w.f32 : w.f64;
+  const [fromBits, bits] = single ? [v.f32FromBits, v.bitsOfF32] : [v.f64FromBits, v.bitsOfF64];
+  return module.define([type, type, 'i32'], [type], (fn) => {
+    fn.if(w.eqz(fn.param(2)), () => {
+      const a = fn.let(fromBits(fn.param(0))), b = fn.let(name === 'sub' ? w.fneg(fromBits(fn.param(1))) : fromBits(fn.param(1)));
+      const r = fn.let(name === 'mul' ? w.mul(a, b) : name === 'div' ? w.div(a, b) : w.add(a, b));
+      // operands and result well inside the range: products of their parts neither over- nor underflow
+      const inside = (x: Expr): Expr => w.and(w.fge(w.fabs(x), constant(single ? 2 ** -60 : 2 ** -450)), w.fle(w.fabs(x), constant(single ? 2 ** 60 : 2 ** 450)));
+      fn.if(w.and(w.and(inside(a), inside(b)), inside(r)), () => {
+        const zero = constant(0), exact = name === 'mul' ? isProduct(fn, single, a, b, r) : name === 'div' ? isProduct(fn, single, r, b, a) : w.eq(sumError(fn, a, b, r), zero);
+        fn.if(exact, () => { fn.return(bits(r)); });
+      });
+    });
+    fn.return(soft.call(fn.param(0), fn.param(1), fn.param(2)));
+  });
+}
+function sumError(fn: FunctionBuilder, a: Expr, b: Expr, r: Expr): Expr {
+  const part = fn.let(w.sub(r, a));
+  return w.add(w.sub(a, w.sub(r, part)), w.sub(b, part));
+}
+/** Whether x * y is exactly p. */
+function isProduct(fn: FunctionBuilder, single: boolean, x: Expr, y: Expr, p: Expr): Expr {
+  if (single) return w.eq(w.mul(v.promote(x), v.promote(y)), v.promote(p));
+  const split = (z: Expr): [Expr, Expr] => {
+    const scaled = fn.let(w.mul(z, w.f64(134217729))), high = fn.let(w.sub(scaled, w.sub(scaled, z)));
+    return [high, fn.let(w.sub(z, high))];
+  };
+  const [xh, xl] = split(x), [yh, yl] = split(y), rounded = fn.let(w.mul(x, y));
+  const error = w.add(w.add(w.add(w.sub(w.mul(xh, yh), rounded), w.mul(xh, yl)), w.mul(xl, yh)), w.mul(xl, yl));
+  return w.and(w.eq(rounded, p), w.eq(error, w.f64(0)));
 }
 
 /** MIN and MAX: the second operand unless the first is strictly less (greater). */

@@ -13,9 +13,16 @@ export const raisedFlagsOffset = STATE.scratch + 7 * 32;
 /** And where a partial remainder leaves its quotient bits. */
 export const quotientOffset = raisedFlagsOffset + 4;
 
-/** MXCSR asks for something other than native arithmetic. */
-export function isUnusual(m: Machine): Expr {
-  return w.ne(w.and(w.load('i32', 32, w.i32(0), m.stateAddress('mxcsr')), w.i32(MXCSR_CONTROL)), w.i32(MXCSR_DEFAULT));
+/** The sticky precision flag: once it is set, an operation with an ordinary result has nothing to report. */
+const MXCSR_PE = 0x20;
+
+/**
+ * MXCSR asks for something other than native arithmetic: control bits, or, for operations that may round, a precision flag that is still
+ * clear and could become set.
+ */
+export function isUnusual(m: Machine, mayRound = true): Expr {
+  const looked = mayRound ? MXCSR_CONTROL | MXCSR_PE : MXCSR_CONTROL, expected = mayRound ? MXCSR_DEFAULT | MXCSR_PE : MXCSR_DEFAULT;
+  return w.ne(w.and(w.load('i32', 32, w.i32(0), m.stateAddress('mxcsr')), w.i32(looked)), w.i32(expected));
 }
 
 /** The soft-float `mode` argument for MXCSR as it stands. */

@@ -20,6 +20,8 @@ export const not = one(0x4d), and = two(0x4e), or = two(0x50), xor = two(0x51);
 export const andNot = two(0x4f);
 /** Bits of `yes` where the mask is 1, of `no` elsewhere. */
 export const bitselect = (yes: Expr, no: Expr, mask: Expr): Expr => w.plain('v128', 0xfd52, yes, no, mask);
+export const allTrue32 = (a: Expr): Expr => w.plain('i32', 0xfda3, a);
+export const allTrue64 = (a: Expr): Expr => w.plain('i32', 0xfdc3, a);
 export const anyTrue = (a: Expr): Expr => w.plain('i32', 0xfd53, a);
 
 export const demoteF64 = one(0x5e), promoteLowF32 = one(0x5f);

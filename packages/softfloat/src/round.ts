@@ -62,6 +62,11 @@ export function defineRound(module: ModuleBuilder, format: Format, flagsAddress:
         raise(fn, flagsAddress, w.i32(FLAG.underflow | FLAG.inexact | FLAG.tiny));
         fn.return(pack(w.i32(0), w.i64(0)));
       });
+      fn.if(w.and(fn.get(tiny), w.ne(w.and(mode, w.i32(MODE.underflowUnmasked)), w.i32(0))), () => {
+        // the handler would see the result with an unbounded exponent: precision is lost only if that is inexact; the value returned is not used
+        raise(fn, flagsAddress, w.or(w.i32(FLAG.tiny | FLAG.underflow), w.mul(w.ne(rest(), w.i64(0)), w.i32(FLAG.inexact))));
+        fn.return(pack(w.i32(0), w.i64(0)));
+      });
       shiftRightJam(fn, x, w.sub(w.i32(minimum), e));
       fn.set(exponent, w.i32(minimum));
     });

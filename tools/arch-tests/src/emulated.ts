@@ -72,14 +72,14 @@ export class EmulatedCpu {
     return CODE_ADDRESS + offset;
   }
 
-  run(test: TestCase): TestCase {
+  run(test: TestCase, maxInstructions = 100): TestCase {
     const rip = this.#place(test.code), { state } = this.#vcpu;
     this.#load(test);
     state.setNumber('rip', rip);
     state.set('halted', 0);
     state.set('faultVector', -1);
     this.#exception = undefined;
-    const reason = this.#vcpu.run(100);
+    const reason = this.#vcpu.run(maxInstructions);
     const after = new TestCase(Uint8Array.from(test.bytes));
     this.#save(after);
     const exception = this.#exception as { vector: number; errorCode: number } | undefined;
