@@ -9,7 +9,15 @@ export const PAGE = 4096, CODE_BYTES = 0x10_0000, WRITABLE_BYTES = 2 * PAGE, PRI
 /** The part of the data that each case brings along and that is compared byte by byte: across the border of the writable pages. */
 export const WINDOW_OFFSET = PAGE - 128, WINDOW_BYTES = 256, WINDOW_AT = DATA_AT + WINDOW_OFFSET;
 /** Each case has this much of the code region for itself, filled with HLT, which ends it by #GP. */
-export const SLOT_BYTES = 256, SLOT_ENTRY = 64, HLT = 0xf4;
+export const SLOT_BYTES = 256, HLT = 0xf4;
+/** The first slot begins so that the code of each sixteenth one crosses into another page, at sixteen different places. */
+const FIRST_SLOT = 176, SLOTS_PER_PAGE = PAGE / SLOT_BYTES;
+export const LONGEST_CODE = SLOT_BYTES - 96;
+/** Offset in the code region of a slot, and of the code in it. */
+export const slotOffset = (index: number): number => FIRST_SLOT + index * SLOT_BYTES;
+export const entryOffset = (index: number): number => 64 + (index / SLOTS_PER_PAGE & 15);
+/** Linear address at which the case's code begins. */
+export const codeAddress = (index: number): number => CODE_AT + slotOffset(index) + entryOffset(index);
 
 export const HEADER = { cases: 0, writableCode: 4, fsBase: 8, gsBase: 16, ldt: 24, sizeBytes: 4096 } as const;
 export const CASE = {
@@ -43,4 +51,4 @@ export const segmentBase = (mode: CodeMode, segment: number): number => {
   return mode === 16 ? segment === 1 ? CODE_AT : DATA16_BASE : 0;
 };
 /** Slots in one batch: 16-bit code reaches 64 KiB only. */
-export const slotsOf = (mode: CodeMode): number => (mode === 16 ? 0x1_0000 : CODE_BYTES) / SLOT_BYTES;
+export const slotsOf = (mode: CodeMode): number => (mode === 16 ? 0x1_0000 : CODE_BYTES) / SLOT_BYTES - 1;

@@ -1,5 +1,5 @@
 /** One batch of cases as bytes, before or after they ran. */
-import { CASE, CODE_BYTES, FS_BASE, GS_BASE, HEADER, HLT, LDT, PRISTINE_BYTES, SLOT_BYTES, SLOT_ENTRY, slotsOf, WINDOW_BYTES, WINDOW_OFFSET } from './batch-layout.ts';
+import { CASE, CODE_BYTES, entryOffset, FS_BASE, GS_BASE, HEADER, HLT, LDT, PRISTINE_BYTES, SLOT_BYTES, slotOffset, slotsOf, WINDOW_BYTES, WINDOW_OFFSET } from './batch-layout.ts';
 import type { CodeMode } from './batch-layout.ts';
 
 const CASES_AT = HEADER.sizeBytes + CODE_BYTES + PRISTINE_BYTES;
@@ -33,7 +33,9 @@ export class Batch {
   get pristine(): Uint8Array { return this.bytes.subarray(HEADER.sizeBytes + CODE_BYTES, CASES_AT); }
   /** Byte offset of case `index`. */
   at(index: number): number { return CASES_AT + index * CASE.sizeBytes; }
-  slot(index: number): Uint8Array { return this.bytes.subarray(HEADER.sizeBytes + index * SLOT_BYTES, HEADER.sizeBytes + (index + 1) * SLOT_BYTES); }
+  slot(index: number): Uint8Array { return this.code.subarray(slotOffset(index), slotOffset(index) + SLOT_BYTES); }
+  /** The slot from where the code begins. */
+  entry(index: number): Uint8Array { return this.slot(index).subarray(entryOffset(index)); }
 
   /** Start over: no cases, all code HLT. */
   clear(): void {
@@ -44,7 +46,7 @@ export class Batch {
   /** Adds a case with this code; the caller fills registers and window. */
   add(code: Uint8Array): number {
     const index = this.count++;
-    this.slot(index).set(code, SLOT_ENTRY);
+    this.entry(index).set(code);
     this.window(index).set(this.pristine.subarray(WINDOW_OFFSET, WINDOW_OFFSET + WINDOW_BYTES));
     return index;
   }

@@ -3,7 +3,7 @@ import { Instruction, OpKind } from '@vmm/decoder';
 import type { Row } from '@vmm/decoder';
 import type { Random } from '../random.ts';
 import type { Batch } from './batch.ts';
-import { CODE_AT, codeBase, segmentBase, SLOT_BYTES, SLOT_ENTRY, WINDOW_AT, WINDOW_BYTES } from './batch-layout.ts';
+import { codeAddress, codeBase, LONGEST_CODE, segmentBase, WINDOW_AT, WINDOW_BYTES } from './batch-layout.ts';
 import { encodeRow } from './encode-row.ts';
 import { comparableRows, familyOf } from './families.ts';
 import { randomValue } from './prepare.ts';
@@ -17,7 +17,7 @@ const POINTERS = new Set([3, 4, 5, 6, 7]);
 const UNWANTED = new Set('callf jmpf retf iret popf enter bound in out ins outs lss lds les lfs lgs ret popa hlt'.split(' '));
 const UNWANTED_FAMILIES = new Set(['privileged', 'undefined', 'segment load']);
 const SHIFTS = /^(rol|ror|rcl|rcr|shl|shr|sar|shld|shrd)$/;
-const ROOM = SLOT_BYTES - SLOT_ENTRY - 16, DATA_NEAR = 1500n;
+const DATA_NEAR = 1500n;
 const MASK32 = 0xffff_ffffn;
 
 export interface Block {
@@ -68,7 +68,7 @@ export class BlockWriter {
     const taintAt = (position: number): number => jumps.reduce((all, jump) => (jump.to === position ? all | jump.taint : all), 0);
     while (starts.length < wanted) {
       taint |= taintAt(starts.length);
-      if (this.#patching && random.below(100) < 20 && bytes.length < ROOM - 30) {
+      if (this.#patching && random.below(100) < 20 && bytes.length < LONGEST_CODE - 30) {
         // mov byte ptr [address], imm8: the address comes later
         starts.push(bytes.length);
         immediates.push(-1);
@@ -78,7 +78,7 @@ export class BlockWriter {
         families.push('patch');
         continue;
       }
-      const code = this.#next(taint, ROOM - bytes.length, BigInt(CODE_AT + this.#batch.count * SLOT_BYTES + SLOT_ENTRY + bytes.length - codeBase(mode)));
+      const code = this.#next(taint, LONGEST_CODE - bytes.length, BigInt(codeAddress(this.#batch.count) + bytes.length - codeBase(mode)));
       if (code === undefined) break;
       const inst = this.#inst, { row } = inst;
       const start = bytes.length;
@@ -97,7 +97,7 @@ export class BlockWriter {
       for (let i = 0; i < jump.immBytes; i++) bytes[jump.immAt + i] = distance >> Math.min(8 * i, 31) & 0xff;
       if (jump.to >= starts.length) taint |= jump.taint;
     }
-    const slot = CODE_AT + this.#batch.count * SLOT_BYTES + SLOT_ENTRY;
+    const slot = codeAddress(this.#batch.count);
     for (const { at, end, after } of patches) {
       const choices = immediates.slice(after).filter((offset) => offset >= 0);
       const target = choices.length > 0 ? slot + random.pick(choices) : WINDOW_AT + random.below(WINDOW_BYTES);
@@ -185,7 +185,7 @@ export class BlockWriter {
   #store(index: number, registers: readonly bigint[]): void {
     const { mode } = this.#batch, random = this.#random;
     registers.forEach((value, i) => { this.#batch.setGpr(index, i, mode === 64 ? value : i < 8 ? value & MASK32 : 0n); });
-    this.#batch.setU64(index, 'rip', BigInt(CODE_AT - codeBase(mode) + index * SLOT_BYTES + SLOT_ENTRY));
+    this.#batch.setU64(index, 'rip', BigInt(codeAddress(index) - codeBase(mode)));
     this.#batch.setU32(index, 'flags', 0x202 | random.next() & 0x8d5 | (random.below(8) === 0 ? 0x400 : 0));
     const window = this.#batch.window(index);
     if (random.below(2) === 0) random.fill(window);

@@ -4,7 +4,7 @@ import { Random } from '../random.ts';
 import { Batch } from './batch.ts';
 import { BlockWriter } from './blocks.ts';
 import { randomBytes } from './random-bytes.ts';
-import { CODE_AT, CODE_BYTES, codeBase, FS_BASE, SELECTORS, SLOT_BYTES, SLOT_ENTRY } from './batch-layout.ts';
+import { CODE_AT, CODE_BYTES, codeBase, FS_BASE, SELECTORS, SLOT_BYTES, slotOffset } from './batch-layout.ts';
 import type { CodeMode } from './batch-layout.ts';
 import { describeDifferences, sameOutcome, sameRegisters } from './compare-outcomes.ts';
 import { EmulatedUser } from './emulated-user.ts';
@@ -199,7 +199,7 @@ export class Campaign {
   /** Ended in the slot of another case, which did who knows what. */
   #strayed(ours: Batch, index: number): boolean {
     const base = ours.segment(index, 1) === SELECTORS[16][1] ? codeBase(16) : 0, offset = Number(ours.u64(index, 'rip')) + base - CODE_AT;
-    return offset >= 0 && offset < CODE_BYTES && Math.floor(offset / SLOT_BYTES) !== index;
+    return offset >= 0 && offset < CODE_BYTES && (offset < slotOffset(index) || offset >= slotOffset(index) + SLOT_BYTES);
   }
 
   #judge(meta: Meta, index: number, input: Batch, native: Batch, ours: Batch): void {
@@ -218,7 +218,7 @@ export class Campaign {
     for (const count of counts) count.mismatches++;
     for (const mnemonic of meta.mnemonics) this.#byMnemonic.set(mnemonic, (this.#byMnemonic.get(mnemonic) ?? 0) + 1);
     if (this.#mismatches.length >= (this.#o.keep ?? 200)) return;
-    const code = input.slot(index).subarray(SLOT_ENTRY, SLOT_ENTRY + meta.code.length);
+    const code = input.entry(index).subarray(0, meta.code.length);
     const registers = Array.from({ length: this.#o.mode === 64 ? 16 : 8 }, (_, i) => `r${i}=${input.gpr(index, i).toString(16)}`).join(' ');
     this.#mismatches.push({
       mnemonic: meta.mnemonics.length === 1 ? meta.mnemonics[0] ?? '' : 'block', text: this.#listing(code, Number(start)), bytes: Buffer.from(code).toString('hex'),

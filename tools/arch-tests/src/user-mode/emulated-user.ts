@@ -94,7 +94,7 @@ export class EmulatedUser {
     entry(0, 255, next(5));
     entry(5, 508, next(6));
     entry(6, 0, PRESENT | WRITABLE | LARGE);
-    for (let at = 0; at < CODE_BYTES; at += PAGE) entry(4, at / PAGE, CODE_GPA + at | PRESENT | USER | (writableCode ? WRITABLE : 0));
+    for (let at = 0; at < CODE_BYTES; at += PAGE) entry(4, at / PAGE, CODE_GPA + (at ^ PAGE) | PRESENT | USER | (writableCode ? WRITABLE : 0));
     entry(2, CODE_AT >> 21, next(4));
     entry(2, DATA_AT >> 21, next(3));
     DATA_GPA.forEach((gpa, i) => { entry(3, (DATA_AT >> 12 & 511) + i, gpa | PRESENT | USER | (i < 2 ? WRITABLE : 0), NO_EXECUTE_HIGH); });
@@ -130,7 +130,8 @@ export class EmulatedUser {
 
   /** Takes over a batch's code and data. */
   begin(batch: Batch): void {
-    this.#memory.guest.writeBytes(CODE_GPA, batch.code);
+    // neighbouring pages are swapped, so that code across a border is really in two places
+    for (let at = 0; at < CODE_BYTES; at += PAGE) this.#memory.guest.writeBytes(CODE_GPA + (at ^ PAGE), batch.code.subarray(at, at + PAGE));
     this.#pages.forEach((page, i) => { page.set(batch.pristine.subarray(i * PAGE, (i + 1) * PAGE)); });
     this.#vcpu.blocks.flush();
   }

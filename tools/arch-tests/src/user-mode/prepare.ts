@@ -3,7 +3,7 @@ import { OpKind } from '@vmm/decoder';
 import type { Instruction } from '@vmm/decoder';
 import type { Random } from '../random.ts';
 import type { Batch } from './batch.ts';
-import { CODE_AT, codeBase, DATA_AT, PAGE, segmentBase, SELECTORS, SLOT_BYTES, SLOT_ENTRY, WINDOW_AT, WINDOW_BYTES } from './batch-layout.ts';
+import { CODE_AT, codeAddress, codeBase, DATA_AT, PAGE, segmentBase, SELECTORS, WINDOW_AT, WINDOW_BYTES } from './batch-layout.ts';
 import type { CodeMode } from './batch-layout.ts';
 
 const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7, SS = 2, ES = 0;
@@ -69,13 +69,13 @@ export class CaseWriter {
     this.#transfers();
     this.#memoryValues();
     this.#farTransfers();
-    this.#batch.slot(this.#index).set(code, SLOT_ENTRY);
+    this.#batch.entry(this.#index).set(code);
     this.#store();
     return this.#index;
   }
 
   /** Offset of the code in its segment. */
-  get #rip(): number { return CODE_AT - codeBase(this.#mode) + this.#index * SLOT_BYTES + SLOT_ENTRY; }
+  get #rip(): number { return codeAddress(this.#index) - codeBase(this.#mode); }
 
   #chance(percent: number): boolean { return this.#random.below(100) < percent; }
   #fillRegisters(): void {
