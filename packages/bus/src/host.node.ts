@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from 'node:module';
 import { MessagePort, Worker, parentPort } from 'node:worker_threads';
 import { expose } from 'comlink';
 import type { Endpoint } from 'comlink';
@@ -39,7 +40,10 @@ export function nodeEndpoint(port: NodePort): Endpoint {
 
 /** Starts a worker from a module: TypeScript in the sources, JavaScript once built (see `workerUrl`). */
 export function spawnWorker(url: URL, options: { readonly name: string }): WorkerHandle {
-  return adoptWorker(new Worker(url, { name: options.name }), options);
+  // workers take part in the program's compile cache only when their environment says so
+  const cache = getCompileCacheDir();
+  const env = cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache };
+  return adoptWorker(new Worker(url, { name: options.name, env }), options);
 }
 
 /** The module beside `importMetaUrl` that is called `name`, with the extension that the caller itself has (`.ts` unbuilt, `.js` built). */

@@ -1,4 +1,4 @@
-import { CPU_MODELS } from '@vmm/cpu';
+import { CPU_MODELS } from '@vmm/cpu/models'; // the names alone: the CPU itself is loaded in its worker
 
 export const DEFAULT_CPU = 'default64';
 
