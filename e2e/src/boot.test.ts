@@ -32,7 +32,7 @@ describe('nano', () => {
     run.type('cpuid\r');
     at = await run.expect(/756e6547[^]*nano> /, at);
     run.type('reboot\r');
-    at = await run.expect(/long mode[^]*nano> /, at);
+    await run.expect(/long mode[^]*nano> /, at);
     run.type('off\r');
     expect(await run.exited).toBe(0);
   });
