@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const BIN = fileURLToPath(new URL('../../packages/cli/bin/vmm.js', import.meta.url));
+
+/** The command under a pseudo-terminal, which util-linux's `script` makes; `-e` hands its exit code on. */
+class TerminalRun {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  screen = '';
+
+  constructor(args: string) {
+    this.child = spawn('script', ['-qefc', `stty -a | grep -c -- -icanon; ${process.execPath} ${BIN} ${args}; code=$?; stty -a | grep -c -- -icanon; exit $code`, '/dev/null']);
+    this.child.stdout?.on('data', (data: Buffer) => { this.screen += data.toString(); });
+    this.exited = new Promise((resolve) => { this.child.on('close', resolve); });
+  }
+
+  type(keys: string): void {
+    this.child.stdin?.write(keys);
+  }
+
+  async expect(pattern: RegExp): Promise<void> {
+    await expect.poll(() => this.screen, { timeout: 60_000, interval: 50 }).toMatch(pattern);
+  }
+}
+
+describe.skipIf(!existsSync('/usr/bin/script'))('on a terminal', () => {
+  it('Ctrl-A h helps, Ctrl-C is the guest\'s, Ctrl-A x quits with 0 and leaves the terminal as it was', async () => {
+    const run = new TerminalRun('run --guest nano');
+    await run.expect(/nano> $/);
+    run.type('\x01h');
+    await run.expect(/Ctrl-A x {7}quit/);
+    run.type('\x03');
+    run.type('mem 0\r');
+    await run.expect(/mem 0[^]*nano> $/);
+    run.type('\x01s');
+    await run.expect(/mode long[^]*instructions \d+/);
+    run.type('\x01x');
+    expect(await run.exited).toBe(0);
+    expect(run.screen).toMatch(/^0\r\n[^]*0\r\n$/); // canonical mode before and after
+  });
+
+  it('Ctrl-C before the guest runs ends everything with 130', async () => {
+    const run = new TerminalRun('run --guest nano');
+    await run.expect(/start nano/);
+    run.type('\x03');
+    expect(await run.exited).toBe(130);
+  });
+});
