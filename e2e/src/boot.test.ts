@@ -37,6 +37,20 @@ describe('nano', () => {
     expect(await run.exited).toBe(0);
   });
 
+  it('runs the same, to the instruction, on a counted clock with either engine', async () => {
+    const runs = [];
+    for (const engine of ['bare', 'bare', 'interpreter']) {
+      const run = new VmmRun(['run', '--guest', 'nano', '--engine', engine, '--clock', 'instructions=100000000', '--stats']);
+      await run.expect(/nano> /);
+      run.type('off\r');
+      expect(await run.exited).toBe(0);
+      runs.push({ output: run.stdout, instructions: /^instructions \d+$/m.exec(run.stderr)?.[0] });
+    }
+    expect(runs[0]?.instructions).toBeDefined();
+    expect(runs[1]).toEqual(runs[0]);
+    expect(runs[2]).toEqual(runs[0]);
+  });
+
   it('ends with a triple fault when it is asked for one', async () => {
     const run = new VmmRun(['run', '--guest', 'nano']);
     await run.expect(/nano> /);

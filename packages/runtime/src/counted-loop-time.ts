@@ -1,7 +1,8 @@
 import type { CountedTime } from '@vmm/clock';
 import type { LoopTime } from './run-loop.ts';
 
-const LONGEST_SLICE = 1_000_000;
+/** Time stands still within a slice: a guest that polls a timer sees it in steps of this length. Longer is faster, shorter is finer. */
+const LONGEST_SLICE_NS = 50_000;
 
 /** Counted instructions as time: slices end at deadlines, an idle guest's time jumps, nothing depends on the host. */
 export class CountedLoopTime implements LoopTime {
@@ -9,7 +10,7 @@ export class CountedLoopTime implements LoopTime {
   readonly #instructions: () => number;
   #counted = 0;
 
-  /** `instructions` may move within a slice: devices that are read in a loop see time pass. */
+  /** `instructions`: retired so far, known between slices. */
   constructor(time: CountedTime, instructions: () => number) {
     this.#time = time;
     this.#instructions = instructions;
@@ -27,8 +28,8 @@ export class CountedLoopTime implements LoopTime {
   hostMsUntil(deadlineNs: number): number { return deadlineNs === Infinity ? Infinity : 0; }
 
   sliceUntil(deadlineNs: number): number {
-    if (deadlineNs === Infinity) return LONGEST_SLICE;
-    return Math.max(1, Math.min(LONGEST_SLICE, this.#time.instructionsUntil(deadlineNs)));
+    const endNs = Math.min(deadlineNs, this.#time.now() + LONGEST_SLICE_NS);
+    return Math.max(1, this.#time.instructionsUntil(endNs));
   }
 
   spent(): void {
