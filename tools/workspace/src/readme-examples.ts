@@ -6,7 +6,7 @@ export interface Example {
 
 /** The TypeScript blocks of a README that stand alone: those that import what they use. Others are sketches. */
 export function readmeExamples(markdown: string): Example[] {
-  return [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)]
+  return [...markdown.matchAll(/^```ts(?: run)?\n(.*?)^```$/gms)]
     .map((match) => match[1] ?? '')
     .filter((code) => /^import .* from '/m.test(code))
     .map((code) => ({ code, output: promisedOutput(code) }));
