@@ -31,6 +31,11 @@ export class Consumer {
     return this.#run('node', ['--input-type=module', '--eval', `const m = await import('${specifier}'); console.log(Object.keys(m).length);`]);
   }
 
+  /** Runs an installed command, with `input` typed into it at once. */
+  runCommand(name: string, args: readonly string[], input: string): Outcome {
+    return this.#run(join(this.directory, 'node_modules', '.bin', name), args, input);
+  }
+
   /** Type-checks imports of entry points as a project for that platform would; the outcome lists errors in our declarations only. */
   typecheck(platform: Platform, specifiers: readonly string[]): Outcome {
     const imports = specifiers.map((specifier, index) => `export * as m${index} from '${specifier}';`);
@@ -51,8 +56,8 @@ export class Consumer {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  #run(command: string, args: readonly string[]): Outcome {
-    const { status, stdout, stderr } = spawnSync(command, args, { cwd: this.directory, encoding: 'utf8', timeout: 30_000 });
+  #run(command: string, args: readonly string[], input = ''): Outcome {
+    const { status, stdout, stderr } = spawnSync(command, args, { cwd: this.directory, encoding: 'utf8', timeout: 30_000, input });
     return { ok: status === 0, output: stdout + stderr };
   }
 }

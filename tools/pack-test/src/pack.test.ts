@@ -35,6 +35,12 @@ describe('packed, installed outside the workspace,', () => {
     await bundleForBrowser(consumer, specifier);
   });
 
+  it('vmm boots nano, its workers built JavaScript', () => {
+    const { ok, output } = consumer.runCommand('vmm', ['run', '--guest', 'nano'], 'off\r');
+    expect(output).toMatch(/long mode[^]*nano> /);
+    expect(ok).toBe(true);
+  });
+
   it('the declarations of all type-check in a project for Node', () => {
     expect(consumer.typecheck('node', forNode)).toEqual({ ok: true, output: '' });
   });
