@@ -25,12 +25,12 @@ import { readBase, swapgs, syscall, sysenter, sysexit, sysret, writeBase } from 
 
 export type Callout = (cpu: Cpu, size: number) => Status;
 
-/** MOV Sreg, POP Sreg, LDS…: a new SS means a new stack size and an interrupt shadow. */
+/** MOV Sreg, POP Sreg, LDS…: a new SS means a new stack size and, but for LSS (bit 3 of the first argument), an interrupt shadow. */
 function moveToSegment(cpu: Cpu): Status {
-  const index = cpu.argLo(0);
+  const index = cpu.argLo(0) & 7;
   const status = loadSegment(cpu, index, cpu.argLo(1) & 0xffff);
   if (status === FAULT || index !== SEG.SS) return status;
-  shadowStackLoad(cpu);
+  if ((cpu.argLo(0) & 8) === 0) shadowStackLoad(cpu);
   return cpu.advance();
 }
 

@@ -41,7 +41,8 @@ function loadFarPointer(segment: number): InstructionEntry {
       const address = m.let(m.address(1, size + 2));
       const offset = m.loadLinear(address, size);
       const selector = m.loadLinear(m.let(w.add(address, w.i64(size))), 2);
-      loadSegment(m, w.i32(segment), selector, () => { m.write(0, offset); });
+      // LSS brings the stack pointer along and so needs no shadow
+      loadSegment(m, w.i32(segment | 8), selector, () => { m.write(0, offset); });
     },
   };
 }

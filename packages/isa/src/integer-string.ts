@@ -13,7 +13,10 @@ const pointer = (m: Machine, register: number): Expr => m.let(w.and(m.register(r
 const setPointer = (m: Machine, register: number, value: Expr): void => { m.setRegister(register, m.form.addressSize, m.let(m.resize(8, m.form.addressSize, value))); };
 /** +size or -size by the direction flag, as i64. */
 const stride = (m: Machine, size: number): Expr => m.select(w.and(m.state32('eflags'), w.i32(1 << 10)), w.i64(-size), w.i64(size));
-const forward = (m: Machine): Expr => w.eqz(w.and(m.state32('eflags'), w.i32(1 << 10)));
+/** Bit 3 of the mode key: one instruction at a time, which means one element at a time. */
+const SINGLE_STEP = 8;
+/** Whether runs of elements may go at once as far as the mode is concerned: upwards and not step by step. */
+const forward = (m: Machine): Expr => w.eqz(w.or(w.and(m.state32('eflags'), w.i32(1 << 10)), w.and(m.state32('modeKey'), w.i32(SINGLE_STEP))));
 const isRepeated = (m: Machine): boolean => m.form.rep !== 0;
 
 function advance(m: Machine, registers: readonly number[], by: Expr): void {
