@@ -30,6 +30,8 @@ export interface CampaignOptions {
   readonly patching?: boolean;
   /** On our side run translated code, not the interpreter. Default false. */
   readonly translated?: boolean;
+  /** On our side exceptions are delivered; single steps and software interrupts take part. Default false. */
+  readonly delivered?: boolean;
   /** Random bytes instead of encodings of known rows: what the decoder refuses must be #UD on the host. Default false. */
   readonly bytes?: boolean;
   /** Only rows whose mnemonic matches (single instructions). */
@@ -53,6 +55,8 @@ interface Meta {
   readonly onlyExistence?: boolean;
 }
 
+/** INT 80H would be a system call on the host. */
+const LINUX_CALL = 0x80, TF = 0x100;
 const UD = 6, SS = 12, GP = 13, PF = 14;
 /** 64-bit addresses from here on may belong to the runner or its kernel. */
 const HOST_64_FROM = 0x4000_0000_0000n;
@@ -106,7 +110,7 @@ export class Campaign {
   constructor(options: CampaignOptions) {
     this.#o = options;
     this.#random = new Random(options.seed ?? 1);
-    this.#ours = new EmulatedUser(options.mode, { writableCode: options.patching ?? false, translated: options.translated ?? false });
+    this.#ours = new EmulatedUser(options.mode, { writableCode: options.patching ?? false, translated: options.translated ?? false, delivered: options.delivered ?? false });
   }
 
   run(): CampaignReport {
@@ -159,7 +163,7 @@ export class Campaign {
   /** Row after row, each time in another encoding. */
   #singles(batch: Batch): () => Meta | undefined {
     const { mode, only } = this.#o;
-    const table = comparableRows(mode).filter((row) => only?.test(row.mnemonic) ?? true), writer = new CaseWriter(batch, this.#random), inst = new Instruction();
+    const isDelivered = this.#o.delivered ?? false, table = comparableRows(mode, isDelivered).filter((row) => only?.test(row.mnemonic) ?? true), writer = new CaseWriter(batch, this.#random), inst = new Instruction();
     let at = 0;
     return () => {
       for (let attempt = 0; attempt < 10 * table.length; attempt++) {
@@ -168,7 +172,8 @@ export class Campaign {
         const code = encodeRow(row, mode, this.#random, inst);
         if (code === undefined) continue;
         const index = writer.single(code, inst), rcx = batch.gpr(index, 1);
-        if (isVendorSpecific(inst, mode, rcx)) { batch.drop(); continue; }
+        if (isVendorSpecific(inst, mode, rcx) || row.mnemonic === 'int' && inst.immLo === LINUX_CALL) { batch.drop(); continue; }
+        if (isDelivered && this.#random.below(100) < 40) batch.setU32(index, 'flags', batch.u32(index, 'flags') | TF);
         const meaningless = undefinedFlags(inst, rcx);
         return { code, mnemonics: [row.mnemonic], families: [familyOf(row)], undefinedAtEnd: meaningless, undefinedAnywhere: meaningless };
       }

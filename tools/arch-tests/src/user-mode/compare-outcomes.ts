@@ -3,7 +3,7 @@ import { GPR_NAMES } from '../case-layout.ts';
 import type { Batch } from './batch.ts';
 import { CASE, CODE_AT, CODE_BYTES, DATA_AT, PRISTINE_BYTES, WRITABLE_BYTES } from './batch-layout.ts';
 
-/** RF depends on how the handler was reached; TF, NT and AC are never set. */
+/** RF depends on how the handler was reached; NT and AC are never set. */
 const FLAGS = 0x3f_ffff & ~0x1_0000;
 const SEGMENT_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
 const UNWRITABLE = [[BigInt(DATA_AT + WRITABLE_BYTES), BigInt(DATA_AT + PRISTINE_BYTES)], [BigInt(CODE_AT), BigInt(CODE_AT + CODE_BYTES)]] as const;

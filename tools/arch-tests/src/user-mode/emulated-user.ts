@@ -1,5 +1,5 @@
 /** Our virtual CPU as the other side: the same code at the same linear addresses, CPL 3, no kernel. */
-import { CPU_MODELS, readFlags, Vcpu, writeFlags } from '@vmm/cpu';
+import { CPU_MODELS, MODE, readFlags, Vcpu, writeFlags } from '@vmm/cpu';
 import type { BootSegment } from '@vmm/cpu';
 import { MachineMemory } from '@vmm/memory';
 import { EptMmu } from '@vmm/mmu-ept';
@@ -11,10 +11,12 @@ import { CASE, CODE_AT, CODE_BYTES, DATA_AT, FS_BASE, GS_BASE, LDT, PAGE, SELECT
 import type { CodeMode } from './batch-layout.ts';
 
 /** Guest-physical homes. Data pages lie apart, so that an access across their border is really two. */
-const TABLES = 0x1000, TSS = 0x9000, GDT = 0x9800, LDT_GPA = 0x9c00, DATA_GPA = [0x1_0000, 0x1_4000, 0x1_8000] as const, CODE_GPA = 0x20_0000, RAM_BYTES = 0x40_0000;
+const TABLES = 0x1000, TSS = 0x9000, GDT = 0x9800, LDT_GPA = 0x9c00, IDT = 0xa000, STUBS = 0xb000, KERNEL_STACK = 0xd000, DATA_GPA = [0x1_0000, 0x1_4000, 0x1_8000] as const, CODE_GPA = 0x20_0000, RAM_BYTES = 0x40_0000;
 /** The kernel's linear addresses, where no case reaches: the first 2 MiB of memory. */
 const KERNEL = 0x7fff_0000_0000;
 const PRESENT = 1, WRITABLE = 2, USER = 4, LARGE = 0x80, NO_EXECUTE_HIGH = 0x8000_0000;
+/** Handlers are this far apart; each is one HLT. */
+const STUB_BYTES = 16, VECTORS_USED = 32, HLT = 0xf4, KERNEL_CS = 0x10, INTERRUPT_GATE = 0x8e00, DPL3 = 0x6000, WITH_ERROR = 0x0002_7d00;
 const CR0 = 0x8005_0033, CR4 = 0x5_0620, EFER = 0xd01;
 /** Instructions that one case may execute. */
 const BUDGET = 20_000;
@@ -24,9 +26,10 @@ const EXIT_FAULT = 2;
 const RECORD_END = 2, RECORD_LENGTH = 7;
 
 interface Descriptor { readonly base: number; readonly limit: number; readonly access: number; readonly flags: number }
+const TF = 0x100, RSP = 4;
 const FLAT = 0xf_ffff, UNUSABLE = 1 << 16;
 const GDT_ENTRIES: Readonly<Record<number, Descriptor>> = {
-  4: { base: 0, limit: FLAT, access: 0xfb, flags: 0xc }, 5: { base: 0, limit: FLAT, access: 0xf3, flags: 0xc }, 6: { base: 0, limit: FLAT, access: 0xfb, flags: 0xa },
+  2: { base: 0, limit: FLAT, access: 0x9b, flags: 0xa }, 4: { base: 0, limit: FLAT, access: 0xfb, flags: 0xc }, 5: { base: 0, limit: FLAT, access: 0xf3, flags: 0xc }, 6: { base: 0, limit: FLAT, access: 0xfb, flags: 0xa },
 };
 const ldtDescriptor = (index: number): Descriptor => {
   const { base, limit, flags } = LDT[index] ?? LDT[0];
@@ -50,6 +53,8 @@ export interface EmulatedUserOptions {
   readonly writableCode?: boolean;
   /** Run translated code, not the interpreter. Default false. */
   readonly translated?: boolean;
+  /** Go through the run loop: exceptions, traps and software interrupts reach a handler at CPL 0, and what it finds on its stack is the outcome. Default false. */
+  readonly delivered?: boolean;
 }
 
 /** Returning to user mode, the host's kernel (IRET) makes every null selector 0. */
@@ -62,10 +67,12 @@ export class EmulatedUser {
   readonly #pages: readonly Uint8Array[];
   readonly #state: Uint8Array;
   readonly #warmUps: number;
+  readonly #delivered: boolean;
   #initial = new Uint8Array(0);
 
   constructor(mode: CodeMode, options: EmulatedUserOptions = {}) {
     this.mode = mode;
+    this.#delivered = options.delivered ?? false;
     this.#warmUps = options.translated ? WARM_UPS : 0;
     this.#tables(options.writableCode ?? false);
     this.#vcpu = new Vcpu({
@@ -106,7 +113,20 @@ export class EmulatedUser {
     // no I/O permission bitmap
     guest.write16(TSS + 0x66, 0x68);
     for (const [index, d] of Object.entries(GDT_ENTRIES)) put(GDT + 8 * Number(index), d);
+    for (let vector = 0; vector < VECTORS_USED; vector++) {
+      guest.write8(STUBS + vector * STUB_BYTES, HLT);
+      this.#gate(IDT + 16 * vector, KERNEL + STUBS + vector * STUB_BYTES, vector === 3 || vector === 4);
+    }
+    guest.write32(TSS + 4, KERNEL_STACK);
+    guest.write32(TSS + 8, KERNEL / 2 ** 32);
     if (this.mode !== 64) LDT.forEach((_, i) => { put(LDT_GPA + 8 * i, ldtDescriptor(i)); });
+  }
+
+  #gate(at: number, handler: number, isForUsers: boolean): void {
+    const { guest } = this.#memory, low = handler % 2 ** 32;
+    guest.write32(at, low & 0xffff | KERNEL_CS << 16);
+    guest.write32(at + 4, low & 0xffff_0000 | INTERRUPT_GATE | (isForUsers ? DPL3 : 0));
+    guest.write32(at + 8, handler / 2 ** 32);
   }
 
   #boot(): void {
@@ -122,7 +142,7 @@ export class EmulatedUser {
         ...segments, tr: { selector: 0x40, base: KERNEL + TSS, limit: 0x67, attributes: 0x8b },
         ldtr: this.mode === 64 ? { selector: 0, base: 0, limit: 0, attributes: UNUSABLE } : { selector: 0x50, base: KERNEL + LDT_GPA, limit: 8 * LDT.length - 1, attributes: 0x82 },
       },
-      gdtr: { base: KERNEL + GDT, limit: 127 }, idtr: { base: 0, limit: 0 },
+      gdtr: { base: KERNEL + GDT, limit: 127 }, idtr: { base: KERNEL + IDT, limit: 16 * VECTORS_USED - 1 },
     });
     this.#vcpu.state.set('faultVector', -1);
     this.#initial = Uint8Array.from(this.#state);
@@ -156,6 +176,7 @@ export class EmulatedUser {
     state.setBig('rip', batch.u64(index, 'rip'));
     writeFlags(state, batch.u32(index, 'flags'));
     this.#window(batch.window(index), true);
+    if (this.#delivered) return this.#deliver();
     state.set('budget', BUDGET);
     for (;;) {
       if (this.#vcpu.handlers.run() !== EXIT_FAULT) return false;
@@ -163,6 +184,29 @@ export class EmulatedUser {
       // without a fault on record translated code wants the instruction retried by the interpreter
       if (state.get('faultVector') !== -1) return true;
     }
+  }
+
+  /** Runs until a handler halts, and turns what was pushed into the state of the interrupted code. */
+  #deliver(): boolean {
+    const { state } = this.#vcpu, { guest } = this.#memory;
+    if ((state.get('eflags') & TF) !== 0) state.set('modeKey', state.get('modeKey') | MODE.SINGLE_STEP);
+    state.set('halted', 0);
+    if (this.#vcpu.run(BUDGET) !== 'halt') return false;
+    const vector = Math.floor((state.number('rip') - KERNEL - STUBS) / STUB_BYTES);
+    let frame = state.number('gpr', RSP) - KERNEL;
+    state.set('faultVector', vector);
+    state.set('faultError', 0);
+    if ((WITH_ERROR >> vector & 1) !== 0) {
+      state.set('faultError', guest.read32(frame));
+      frame += 8;
+    }
+    state.setBig('rip', guest.read64(frame));
+    state.set('selector', guest.read16(frame + 8), 1);
+    writeFlags(state, guest.read32(frame + 16));
+    state.setBig('gpr', guest.read64(frame + 24), RSP);
+    state.set('selector', guest.read16(frame + 32), 2);
+    state.setBig('faultAddress', state.big('cr2'));
+    return true;
   }
 
   #locate(): void {

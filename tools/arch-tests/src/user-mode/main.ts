@@ -6,11 +6,12 @@ import type { CodeMode } from './batch-layout.ts';
 
 const HELP = `Compares integer instructions in random encodings with the host CPU, in user mode.
 
-  node src/user-mode/main.ts [--mode 64,32,16] [--cases 100000] [--seed 1] [--only regex] [--blocks | --patching | --bytes] [--translated] [--show 10]
+  node src/user-mode/main.ts [--mode 64,32,16] [--cases 100000] [--seed 1] [--only regex] [--blocks | --patching | --bytes] [--translated | --delivered] [--show 10]
 
 --cases   per mode, spread over the decoder's rows       --only   rows whose mnemonic matches
 --show    mismatches printed in full                     --blocks random blocks of 2 to 20 instructions with jumps
 --translated  our side runs translated code
+--delivered   exceptions are delivered through an IDT; single steps and software interrupts take part
 --patching  blocks that change their own code
 --bytes   random bytes: whether the decoder refuses what the host refuses
 `;
@@ -18,7 +19,7 @@ const HELP = `Compares integer instructions in random encodings with the host CP
 const { values } = parseArgs({
   options: {
     mode: { type: 'string', default: '64,32' }, cases: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' },
-    only: { type: 'string' }, blocks: { type: 'boolean', default: false }, bytes: { type: 'boolean', default: false }, patching: { type: 'boolean', default: false }, translated: { type: 'boolean', default: false }, show: { type: 'string', default: '10' }, help: { type: 'boolean', default: false },
+    only: { type: 'string' }, blocks: { type: 'boolean', default: false }, bytes: { type: 'boolean', default: false }, patching: { type: 'boolean', default: false }, translated: { type: 'boolean', default: false }, delivered: { type: 'boolean', default: false }, show: { type: 'string', default: '10' }, help: { type: 'boolean', default: false },
   },
 });
 
@@ -45,7 +46,7 @@ else {
     if (reason !== undefined) { console.log(`${mode}-bit: cannot compare, ${reason}.`); continue; }
     const started = performance.now();
     const report = new Campaign({
-      mode, cases: Number(values.cases), seed: Number(values.seed), blocks: values.blocks, bytes: values.bytes, patching: values.patching, translated: values.translated, ...(values.only === undefined ? {} : { only: new RegExp(values.only) }),
+      mode, cases: Number(values.cases), seed: Number(values.seed), blocks: values.blocks, bytes: values.bytes, patching: values.patching, translated: values.translated, delivered: values.delivered, ...(values.only === undefined ? {} : { only: new RegExp(values.only) }),
     }).run();
     const total = [...report.families.values()].reduce((sum, c) => sum + c.mismatches, 0);
     console.log(`\n${mode}-bit: ${report.cases} cases, ${total} differ, ${((performance.now() - started) / 1000).toFixed(1)} s`);
