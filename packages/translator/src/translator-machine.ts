@@ -476,6 +476,7 @@ export class TranslatorMachine extends Machine {
   currentIp(): Expr { return this.fn.let(this.ripAt(this.#step.delta)); }
   #cut(target: Expr, size: number): Expr { return size === 8 ? target : w.and(target, w.i64(size === 2 ? 0xffff : -1, 0)); }
   relativeTarget(): Expr {
+    this.#needWideBranch();
     const { inst, delta } = this.#step;
     return this.fn.let(this.#cut(this.ripAt(delta + inst.length + inst.immLo), this.size));
   }
@@ -487,8 +488,10 @@ export class TranslatorMachine extends Machine {
     this.flushFlags();
     this.#leave(target, STATUS.dispatch);
   }
-  jumpRelative(): void { this.outcome = { type: 'jump' }; }
-  jumpRelativeIf(condition: Expr): void { this.outcome = { type: 'branch', condition: this.fn.once(condition) }; }
+  jumpRelative(): void { this.#needWideBranch(); this.outcome = { type: 'jump' }; }
+  /** A branch of 16-bit operand size cuts its target: left to the interpreter (see isTranslatable). */
+  #needWideBranch(): void { if (this.size === 2) throw new Error('16-bit branch'); }
+  jumpRelativeIf(condition: Expr): void { this.#needWideBranch(); this.outcome = { type: 'branch', condition: this.fn.once(condition) }; }
   dispatchNext(): void {
     this.leaveTo(this.#step.delta + this.#step.inst.length);
     this.outcome = { type: 'leave' };
