@@ -71,7 +71,7 @@ function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batc
   if (mnemonics.includes('cmps') && (a === PF || a === GP) && (b === PF || b === GP)) return true;
   if (mnemonics.includes('call') && a === PF && b === GP) return true;
   // the limit is checked for offset and selector of a far pointer together
-  if (mnemonics.some((mnemonic) => /^l[defgs]s$|^lss$/.test(mnemonic)) && a === PF && b === GP) return true;
+  if (mnemonics.some((mnemonic) => /^(l[defgs]s|lss|jmpf)$/.test(mnemonic)) && a === PF && (b === GP || b === SS)) return true;
   // AMD reads all that RETF may pop, and stores all that CALLF pushes, before it looks at the selector
   if (mnemonics.includes('retf') && a === PF) return true;
   if (mnemonics.includes('callf') && (a === PF || a === b && sameRegisters(native, ours, index))) return true;
