@@ -9,6 +9,7 @@ import type { FlowBlock, FlowGraph } from './flow-graph.ts';
 import type { TranslatorMachine } from './translator-machine.ts';
 
 const PAGE = 4096;
+const ACCESS_EXECUTE = 2;
 
 /** Emits one region: structured control flow from the dominator tree, each block through the instruction builders. */
 export class RegionEmitter {
@@ -43,7 +44,14 @@ export class RegionEmitter {
       const entry = fn.let(tlbEntry(at));
       const tag = w.ne(w.load('i64', 64, entry, tlb + TLB_ENTRY.execTag), w.or(at, state('tlbTag')));
       const addend = w.ne(w.add(w.wrap(at), w.load('i32', 32, entry, tlb + TLB_ENTRY.addend)), w.i32(host));
-      fn.if(w.or(tag, addend), leave);
+      // after a change of address space the TLB may simply not know the page yet
+      fn.if(w.or(tag, addend), () => {
+        const found = this.#machine.core.access.call(w.wrap(at), w.wrap(w.shrU(at, w.i64(32))), w.i32(1), w.i32(ACCESS_EXECUTE));
+        fn.if(w.ne(found, w.i32(host)), () => {
+          fn.store(32, w.i32(0), this.#machine.stateAddress('faultVector'), w.i32(-1));
+          leave();
+        });
+      });
     }
   }
 
