@@ -11,7 +11,9 @@ import { Cpu } from './cpu.ts';
 import type { CpuOptions } from './cpu.ts';
 import { readFlags } from './flags.ts';
 import { CPU_MODELS } from './models.ts';
+import type { CpuMmu } from './ports.ts';
 import type { Status } from './status.ts';
+import type { Vcpu } from './vcpu.ts';
 
 /** Where the fixture keeps its tables. */
 export const AT = { gdt: 0x1000, idt: 0x2000, tss: 0x3000, ldt: 0x3800, tss2: 0x4000, pml4: 0x1_0000, pdpt: 0x1_1000, pd: 0x1_2000 } as const;
@@ -35,12 +37,20 @@ export interface DescriptorFields {
 export class TestMachine {
   readonly memory: MachineMemory;
   readonly state: StateView;
-  readonly mmu: EptMmu;
+  readonly mmu: CpuMmu;
   readonly cpu: Cpu;
   readonly portLog: string[] = [];
   tsc = 1000n;
 
-  constructor(options: Partial<CpuOptions> = {}) {
+  /** `whole`: builds its tables in the memory of a CPU that has an interpreter too. */
+  constructor(options: Partial<CpuOptions> = {}, whole?: Vcpu) {
+    if (whole) {
+      this.memory = whole.memory;
+      this.state = whole.state;
+      this.mmu = whole.mmu;
+      this.cpu = whole.cpu;
+      return;
+    }
     this.memory = new MachineMemory({ ramBytes: 0x40_0000 });
     const privateBase = this.memory.vcpuBase(0);
     this.state = new StateView(this.memory.buffer, privateBase + VCPU_LAYOUT.state);

@@ -88,6 +88,27 @@ function writeEfer(cpu: Cpu, lo: number, hi: number): boolean {
   return true;
 }
 
+/** The guest's deadline counts from what it wrote to the TSC; the APIC's from power-on. 0 disarms. */
+const TSC_DEADLINE: Entry = {
+  name: 'TSC_DEADLINE', needs: 'tsc_deadline',
+  read(cpu, bank) {
+    if (!cpu.apic?.readMsr(MSR.TSC_DEADLINE)) return false;
+    const { msrLow, msrHigh } = cpu.apic;
+    return hasTscOffset(cpu) && (msrLow | msrHigh) !== 0 ? bank.answerBig(BigInt.asUintN(64, join(msrLow, msrHigh) + cpu.state.big('tscOffset'))) : bank.answer(msrLow, msrHigh);
+  },
+  write(cpu, lo, hi, bank) {
+    if (!cpu.apic) return false;
+    if (!hasTscOffset(cpu) || (lo | hi) === 0) return cpu.apic.writeMsr(MSR.TSC_DEADLINE, lo, hi);
+    const due = BigInt.asIntN(64, join(lo, hi) - cpu.state.big('tscOffset'));
+    // Long past is as good as just past: 1, for 0 would disarm.
+    bank.answerBig(due > 0n ? due : 1n);
+    return cpu.apic.writeMsr(MSR.TSC_DEADLINE, bank.lo, bank.hi);
+  },
+};
+
+function hasTscOffset(cpu: Cpu): boolean { return (cpu.state.word(STATE.tscOffset) | cpu.state.word(STATE.tscOffset + 4)) !== 0; }
+function join(lo: number, hi: number): bigint { return BigInt(hi >>> 0) << 32n | BigInt(lo >>> 0); }
+
 const REGISTERS: Rows = [
   [MSR.TIME_STAMP_COUNTER, {
     name: 'TSC', needs: 'tsc',
@@ -153,7 +174,7 @@ const REGISTERS: Rows = [
     read: (_cpu, bank) => bank.answerKept(MSR.MTRR_DEF_TYPE),
     write: (_cpu, lo, hi, bank) => hi === 0 && (lo & ~(MTRR.DEF_TYPE_MASK | MTRR.DEF_FIXED_ENABLE | MTRR.DEF_ENABLE)) === 0 && isMemoryType(lo & 0xff, false) && bank.keep(MSR.MTRR_DEF_TYPE, lo, 0),
   }],
-  [MSR.TSC_DEADLINE, apicRegister('TSC_DEADLINE', MSR.TSC_DEADLINE, 'tsc_deadline')],
+  [MSR.TSC_DEADLINE, TSC_DEADLINE],
   ...Array.from({ length: 0x100 }, (_, at) => [MSR.X2APIC_BASE + at, apicRegister(`X2APIC_${at.toString(16)}`, MSR.X2APIC_BASE + at, 'x2apic')] as const),
   [MSR.EFER, {
     name: 'EFER', read: (cpu, bank) => hasEfer(cpu) && bank.answer(cpu.state.word(STATE.efer), 0), write: (cpu, lo, hi) => hasEfer(cpu) && writeEfer(cpu, lo, hi),

@@ -444,6 +444,18 @@ describe('MSRs', () => {
     expect([read(m, 0x802), read(m, 0x803), write(m, 0x80b, 0n), write(m, 0x80c, 0n)]).toEqual([7n, 'fault', 0, 2]);
   });
 
+  it('TSC_DEADLINE is told to the APIC in cycles since power-on', () => {
+    const written: string[] = [];
+    const port = { ...apic(), writeMsr: (_msr: number, lo: number, hi: number) => { written.push(`${String(hi)}:${String(lo)}`); return true; } };
+    const m = new TestMachine({ apic: port }).long(0);
+    write(m, 0x6e0, 0x2_0000_0005n);
+    write(m, MSR.TIME_STAMP_COUNTER, m.tsc + 100n);
+    write(m, 0x6e0, 0x2_0000_0005n);
+    write(m, 0x6e0, 50n);
+    write(m, 0x6e0, 0n);
+    expect(written).toEqual(['2:5', `1:${String(5 - 100 | 0)}`, '0:1', '0:0']);
+  });
+
   it('TSC counts with the clock from what was written', () => {
     const m = new TestMachine().long(0);
     write(m, MSR.TIME_STAMP_COUNTER, 5_000_000_000n);
