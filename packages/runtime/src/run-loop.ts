@@ -137,6 +137,7 @@ export class RunLoop {
     await new Promise<void>((resolve) => {
       this.#resume = resolve;
     });
+    await this.#parts.gate.serveCalls(); // the answer to `resume` leaves before the loop takes the thread
     this.#parts.time.resume();
   }
 }
