@@ -46,11 +46,14 @@ export function formOf(inst: Instruction, entry: InstructionEntry, modeKey: numb
   };
 }
 
-/** A number that says the same as `formOf` for a row, cheaper to compare: operand kinds and sizes follow from the row, sizes and modrm form. */
+/**
+ * A number that says the same as `formOf` for a row, cheaper to compare: operand kinds and sizes follow from the row, sizes and modrm form. Privilege and
+ * protection are part of it, for what an instruction means depends on them (`BlockCache.lower`).
+ */
 export function quickKey(inst: Instruction, modeKey: number): number {
   const sizes = (inst.opSize >> 2 << 0) | (inst.addrSize >> 2 << 2) | (inst.rep === 0 ? 0 : inst.rep === 0xf3 ? 1 : 2) << 4;
   const isRegister = inst.hasModrm && inst.mod === 3 ? 1 : 0;
-  return (((inst.row.index * 64 + sizes) * 2 + isRegister) * 2 + inst.vexL) * 16 + (modeKey & 7) * 2 + (inst.isVex ? 1 : 0);
+  return (((inst.row.index * 64 + sizes) * 2 + isRegister) * 2 + inst.vexL) * 128 + (modeKey & 7 | modeKey >> 1 & 0x38) * 2 + (inst.isVex ? 1 : 0);
 }
 
 const MASK_NUMBER: Readonly<Record<number, number>> = { 2: 0, 4: 1, 8: 2 };

@@ -82,7 +82,9 @@ export class Vcpu {
   /** Instructions retired since power-on. */
   instructions = 0;
   /** Events delivered, by kind. */
-  readonly events = { exceptions: 0, interrupts: 0, callouts: 0, runs: 0 };
+  readonly events = { exceptions: 0, interrupts: 0, runs: 0 };
+  /** Callouts made, by position in `CALLOUT_NAMES`. */
+  readonly calloutCounts = new Float64Array(CALLOUT_NAMES.length);
   /** Called for every delivered exception when set: for tracing. */
   onException: ((vector: number, errorCode: number) => void) | undefined;
   readonly #memory: MachineMemory;
@@ -124,7 +126,7 @@ export class Vcpu {
       access: (lo, hi, size, kind) => this.#access(lo, hi, size, kind as AccessKind),
       commit: () => this.mmu.commit(),
       callout: (id, size) => {
-        this.events.callouts++;
+        this.calloutCounts[id]!++;
         const status = callouts[id]!(this.cpu, size);
         if (status === REDISPATCH) this.#redispatched();
         return status;
@@ -268,6 +270,8 @@ export class Vcpu {
   registers(): RegisterDump { return dumpRegisters(this.state); }
   /** The last instructions executed, disassembled; the latest last. */
   recent(): string[] { return this.#recent.list(this.blocks); }
-  counters(): Record<string, number> { return { instructions: this.instructions, ...this.events, ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length, ...this.#translator?.counters }; }
+  counters(): Record<string, number> { return { instructions: this.instructions, ...this.events, callouts: this.calloutCounts.reduce((sum, count) => sum + count, 0), ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length, ...this.#translator?.counters }; }
+  /** Callouts made, by name, the most frequent first. */
+  callouts(): [CalloutName, number][] { return CALLOUT_NAMES.map((name, id): [CalloutName, number] => [name, this.calloutCounts[id]!]).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]); }
   get memory(): MachineMemory { return this.#memory; }
 }
