@@ -15,7 +15,7 @@ import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts'
 import { HandlerTable } from './handlers.ts';
 import { MODE } from './mode.ts';
 import type { CpuModel } from './models.ts';
-import type { ApicPort, CpuClock, IoPorts } from './ports.ts';
+import type { ApicPort, CpuClock, IoPorts, RandomWord } from './ports.ts';
 import { ADDRESS_MASKS, EXIT, RECORD } from './record.ts';
 import { dumpRegisters } from './register-dump.ts';
 import type { RegisterDump } from './register-dump.ts';
@@ -57,6 +57,8 @@ export interface VcpuOptions {
   readonly interrupts: InterruptPort;
   readonly clock: CpuClock;
   readonly apic?: ApicPort;
+  /** Entropy for RDRAND and RDSEED. Default: the host's. */
+  readonly random?: RandomWord;
   /** Binary translation of hot code. Default: interpretation only. */
   readonly createTranslator?: (context: TranslationContext) => Translator;
   /** Further callouts by name: the floating-point package's. */
@@ -118,7 +120,7 @@ export class Vcpu {
       memory, state, privateBase, model: pagingModelOf(options.model), lastSegmentWasStack: () => this.#noteRefusedAddress(),
       onCodeWrite: (host, size) => { this.blocks.written(host, size); },
     });
-    this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }) });
+    this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }), ...(options.random === undefined ? {} : { random: options.random }) });
     const table: Partial<Record<string, Callout>> = { ...CALLOUTS, ...options.callouts };
     const callouts = CALLOUT_NAMES.map((name) => table[name] ?? CALLOUTS.undefined_opcode);
     const memoryPages = memory.buffer.byteLength / 0x1_0000;
