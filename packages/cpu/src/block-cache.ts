@@ -162,6 +162,7 @@ export class BlockCache {
     const header = record - RECORD.sizeBytes >> 2;
     this.#i32.fill(0, header, header + STUB_BYTES / 4);
     this.#i32[header + (BLOCK_HEADER.heat >> 2)] = NEVER_HOT;
+    this.#i32[header + (BLOCK_HEADER.last >> 2)] = record + RECORD.sizeBytes;
     this.#data.setUint16(record, slot, true);
     this.#regions.set(host * MODE_KEYS + modeKey, record);
     this.#point(host, modeKey, record);
@@ -243,6 +244,7 @@ export class BlockCache {
     this.#i32[header + (BLOCK_HEADER.host >> 2)] = host;
     this.#i32[header + (BLOCK_HEADER.modeKey >> 2)] = modeKey;
     this.#i32[header + (BLOCK_HEADER.heat >> 2)] = this.hotThreshold;
+    this.#i32[header + (BLOCK_HEADER.last >> 2)] = at;
     this.#free = at + RECORD.sizeBytes;
     this.#blocks.set(key, block);
     this.#enter(host, block);
@@ -335,13 +337,6 @@ export class BlockCache {
   blockOf(record: number): { host: number; bytes: number; modeKey: number } | undefined {
     for (const block of this.#blocks.values()) if (record >= block.records && record < block.records + block.instructions * RECORD.sizeBytes) return block;
     return undefined;
-  }
-
-  /** How many instructions of the running block come at or after this record. */
-  remaining(record: number): number {
-    let count = 0;
-    for (let at = record; this.#data.getUint16(at, true) !== 0 && count < MAX_INSTRUCTIONS; at += RECORD.sizeBytes) count++;
-    return count;
   }
 }
 

@@ -234,6 +234,10 @@ export class InterpreterMachine extends Machine {
   dispatch(): void { this.exits.dispatch(); }
   repeat(): void {
     this.setState64('rip', this.currentIp());
+    // a repeated instruction counts once, when it is over, however many parts it is done in; single steps are ended by the count and corrected outside
+    const steps = w.and(w.shrU(this.state32('modeKey'), w.i32(3)), w.i32(1));
+    this.setState32('budget', w.add(this.state32('budget'), w.xor(steps, w.i32(1))));
+    this.setState32('exitReason', w.i32(1));
     this.exits.dispatch();
   }
 

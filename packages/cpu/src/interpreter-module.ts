@@ -113,7 +113,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
   const { access, lookup, interpreted, becameHot } = imports;
   const handlerType = module.typeIndex({ params: ['i32'], results: ['i32'] });
   return module.define([], ['i32'], (fn) => {
-    const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32');
+    const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32'), last = fn.local('i32');
     fn.loop((dispatch) => {
       const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }); };
       fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { settle(); fn.return(w.i32(EXIT.pending)); });
@@ -141,6 +141,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       const enter = (region: Label): void => {
         const header = fn.let(w.sub(fn.get(record), w.i32(RECORD.sizeBytes)));
         const instructions = fn.let(w.load('i32', 32, header, BLOCK_HEADER.instructions));
+        fn.set(last, w.load('i32', 32, header, BLOCK_HEADER.last));
         fn.unless(instructions, () => { fn.br(region); });
         settle();
         fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), instructions));
@@ -150,15 +151,22 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       };
       // a region's stub says that it has no instructions: it counts its own and takes flags as they are
       fn.block((region) => { fn.scope(() => { enter(region); }); });
+      // the whole block was charged when it was entered: what has not retired is given back, so that counts are exact
+      const giveBack = (retired: number): void => {
+        const rest = fn.let(w.sub(fn.get(last), w.add(fn.get(record), w.i32(retired * RECORD.sizeBytes))));
+        fn.if(rest, () => {
+          fn.store(32, w.i32(0), at('budget'), w.add(w.load('i32', 32, w.i32(0), at('budget')), w.divU(rest, w.i32(RECORD.sizeBytes))));
+        });
+      };
       const leave = (): void => {
+        giveBack(0);
         const ip = w.sub(w.load('i32', 16, fn.get(record), RECORD.end), w.load('i32', 8, fn.get(record), RECORD.length));
         fn.store(64, w.i32(0), at('rip'), w.add(w.load('i64', 64, w.i32(0), at('blockRip')), w.extendU(ip)));
         fn.br(dispatch);
       };
-      const fault = (): void => {
-        fn.store(32, w.i32(0), at('currentRecord'), fn.get(record));
-        fn.return(w.i32(EXIT.fault));
-      };
+      fn.block((faulted) => {
+      fn.block((early) => {
+      const fault = (): void => { fn.br(faulted); };
       fn.loop((next) => {
         const advance = (): void => {
           fn.set(record, w.add(fn.get(record), w.i32(RECORD.sizeBytes)));
@@ -170,7 +178,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           fn.block((label) => { nest(level - 1, [...labels, label]); });
           if (level === 0) leave();
           else if (level <= hot.length) {
-            fn.scope(() => { emitHandler(machine, fn, hot[level - 1]!, fn.get(record), { fault, dispatch: () => { fn.br(dispatch); } }); });
+            fn.scope(() => { emitHandler(machine, fn, hot[level - 1]!, fn.get(record), { fault, dispatch: () => { fn.br(early); } }); });
             advance();
           }
         };
@@ -178,7 +186,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
         fn.scope(() => {
           const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [fn.get(record)], w.load('i32', 16, fn.get(record))));
           fn.if(w.eqz(status), advance);
-          fn.brIf(dispatch, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
+          fn.brIf(early, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
           // translated code: it has set rip itself, or its entry check failed and the block must be interpreted this time
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), () => {
             fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
@@ -200,6 +208,13 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
         });
       });
       fn.unreachable();
+      });
+      giveBack(1);
+      fn.br(dispatch);
+      });
+      giveBack(0);
+      fn.store(32, w.i32(0), at('currentRecord'), fn.get(record));
+      fn.return(w.i32(EXIT.fault));
     });
     fn.unreachable();
   });

@@ -25,7 +25,7 @@ export const RECORD = {
 } as const;
 
 /** Header, at record address - sizeBytes of a block's first record. */
-export const BLOCK_HEADER = { instructions: 0, host: 4, modeKey: 8, /** Executions until the block is reported hot. */ heat: 12 } as const;
+export const BLOCK_HEADER = { instructions: 0, host: 4, modeKey: 8, /** Executions until the block is reported hot. */ heat: 12, /** Address of the record behind the last instruction's. */ last: 16 } as const;
 
 /** i64 masks at VCPU_LAYOUT.masks, by address size: 16, 32, 64 bits. */
 export const ADDRESS_MASKS = [0xffffn, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn] as const;

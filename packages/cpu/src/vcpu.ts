@@ -96,7 +96,7 @@ export class Vcpu {
   readonly #faultWord: number;
   readonly #modeWord: number;
   readonly #flagsWord: number;
-  #forfeited = 0;
+  readonly #repeatedWord: number;
   #didRefuseAddress = false;
   readonly #recent: RecentInstructions;
   readonly #translator: Translator | undefined;
@@ -114,6 +114,7 @@ export class Vcpu {
     this.#faultWord = state.base + STATE.faultVector >> 2;
     this.#modeWord = state.base + STATE.modeKey >> 2;
     this.#flagsWord = state.base + STATE.eflags >> 2;
+    this.#repeatedWord = state.base + STATE.exitReason >> 2;
     state.set('faultVector', -1);
     ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
     this.mmu = options.createMmu({
@@ -142,7 +143,7 @@ export class Vcpu {
       fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),
       protectCode: (host) => { this.mmu.protectCode(host); },
       unprotectCode: (host) => { this.mmu.unprotectCode(host); },
-      hasFeature: (row) => this.cpu.cpuid.hasFeature(row.feature),
+      hasFeature: (row) => this.cpu.cpuid.hasInstruction(row),
     });
     memory.onExternalStore((host, size) => { this.blocks.written(host, size); });
     this.#recent = new RecentInstructions(state);
@@ -181,10 +182,8 @@ export class Vcpu {
 
   /** The mode may have changed under running code: leave the loop if it must go one instruction at a time, or if an interrupt is now due. */
   #redispatched(): void {
-    if ((this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0 || this.state.get('halted') !== 0) {
-      const left = this.#words[this.#budgetWord]!;
-      if (left > 0) { this.#forfeited += left; this.#words[this.#budgetWord] = 0; }
-    } else if ((this.#words[this.#flagsWord]! & EFLAGS.IF) !== 0 && this.#interrupts.pending()) this.#words[this.pendingIndex] = PENDING.attention;
+    if ((this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0 || this.state.get('halted') !== 0
+      || (this.#words[this.#flagsWord]! & EFLAGS.IF) !== 0 && this.#interrupts.pending()) this.requestAttention();
   }
 
   requestAttention(): void { Atomics.or(this.#words, this.pendingIndex, PENDING.attention); }
@@ -208,19 +207,21 @@ export class Vcpu {
       let fault = stepping && !beginStep(cpu);
       if (!fault) {
         this.#words[this.#budgetWord] = budget;
-        this.#forfeited = 0;
+        if (stepping) this.#words[this.#repeatedWord] = 0;
         this.events.runs++;
         const reason = this.handlers.run();
-        let retired = budget - this.#words[this.#budgetWord]! - this.#forfeited;
+        let retired = budget - this.#words[this.#budgetWord]!;
         if (reason === EXIT.fault) {
           // translated code also leaves this way to have an instruction retried by the interpreter: then nothing is recorded
           fault = this.#words[this.#faultWord] !== -1;
-          retired -= this.#locateFault();
+          this.#locateFault();
         }
-        this.instructions += retired;
         left -= Math.max(retired, 1);
         // an event while stepping: the pending word stopped it before it ran
-        if (stepping && reason === EXIT.pending) continue;
+        if (stepping && retired === 0 && reason === EXIT.pending) continue;
+        // one element of a repeated instruction, and not the last
+        if (stepping && this.#words[this.#repeatedWord] !== 0) retired = 0;
+        this.instructions += retired;
       }
       if (fault) {
         this.events.exceptions++;
@@ -243,16 +244,15 @@ export class Vcpu {
     if (segment === SEG.SS && this.#words[this.#faultWord] === VECTOR.GP) this.#words[this.#faultWord] = VECTOR.SS;
   }
 
-  /** Sets rip to the instruction that faulted; returns how many instructions of its block did not retire. */
-  #locateFault(): number {
+  /** Sets rip to the instruction that faulted. */
+  #locateFault(): void {
     const record = this.state.get('currentRecord');
-    if (record === 0) return 0;
+    if (record === 0) return;
     this.#correctRefusedAddress(record);
     const { data } = this.state;
     const back = data.getUint16(record + RECORD.end, true) - data.getUint8(record + RECORD.length);
     const lo = (this.state.lo('blockRip') >>> 0) + back;
     this.state.setWords('rip', lo | 0, this.state.hi('blockRip') + (lo > 0xffff_ffff ? 1 : 0));
-    return this.blocks.remaining(record);
   }
 
   #deliverInterrupts(): boolean {

@@ -499,6 +499,7 @@ export class TranslatorMachine extends Machine {
   dispatch(): void { throw new Error('not in translated code'); }
   repeat(): void {
     this.flushFlags(false);
+    this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(this.#left)));
     this.#leave(this.ripAt(this.#step.delta), STATUS.dispatch);
   }
   calloutThen(name: CalloutName): void { throw new Error(`callout ${name} in translated code`); }
