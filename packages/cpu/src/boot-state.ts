@@ -56,6 +56,8 @@ export function resetCpu(cpu: Cpu): void {
   for (const field of ['star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'tscOffset', 'sysenterCs', 'sysenterEsp', 'sysenterEip', 'fpuIp', 'fpuDp'] as const) state.setWords(field, 0, 0);
   state.setWords('cr0', CR0.ET | CR0.CD | CR0.NW, 0);
   state.setWords('xcr0', 1, 0);
+  state.set('pkru', 0);
+  state.set('pkrs', 0);
   state.setWords('pat', PAT_RESET.low, PAT_RESET.high);
   state.setWords('miscEnable', MISC_ENABLE.FAST_STRINGS, 0);
   state.set('fpuControl', FPU_CONTROL_RESET);

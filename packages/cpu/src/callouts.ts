@@ -1,7 +1,7 @@
 /** The rare instructions by name. Arguments and results pass through `state.scratch`; `size` is the operand size in bytes. */
 import { CALLOUT_NAMES } from '@vmm/isa';
 import type { CalloutName } from '@vmm/isa';
-import { EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
+import { EFLAGS, SEG, VECTOR } from './architecture.ts';
 import {
   clearTaskSwitched, invalidateContext, invalidatePage, loadMachineStatus, readControlRegister, readDebugRegister, readXcr, setAlignmentCheck,
   storeMachineStatus, writeControlRegister, writeDebugRegister, writeXcr,
@@ -14,9 +14,12 @@ import {
 import { farCall, farJump, farReturn } from './far-transfer.ts';
 import { cli, hlt, popf, pushf, sti } from './flag-instructions.ts';
 import { ARITHMETIC_FLAGS, changeFlags } from './flags.ts';
+import { hypercall } from './hypercall.ts';
 import { iret } from './interrupt-return.ts';
+import { monitor, mwait, userMonitor, userWait } from './monitor.ts';
 import { readCounter, readMsr, readProcessorId, readTimeStamp, readTimeStampAndId, writeMsr } from './msr.ts';
 import { checkPorts, portIn, portOut } from './port-io.ts';
+import { keysChanged, readUserKeys, writeUserKeys } from './protection-keys.ts';
 import { loadSegment, shadowStackLoad } from './segments.ts';
 import { breakpoint, debugInterrupt, overflowTrap, softwareInterrupt } from './software-interrupts.ts';
 import { DONE, FAULT } from './status.ts';
@@ -47,19 +50,6 @@ function random(cpu: Cpu, feature: 'rdrand' | 'rdseed', size: number): Status {
   cpu.setResult(size === 2 ? cpu.random() & 0xffff : cpu.random(), size === 8 ? cpu.random() : 0);
   changeFlags(cpu.state, EFLAGS.CF, ARITHMETIC_FLAGS);
   return DONE;
-}
-
-/** MONITOR accepts any readable address; MWAIT then is a NOP that may end at once, which the manual allows. */
-function monitor(cpu: Cpu): Status {
-  if (!cpu.cpuid.has('monitor') || cpu.cpl !== 0) return cpu.undefinedOpcode();
-  if (cpu.gprLo(GPR.RCX) !== 0) return cpu.protectionFault();
-  cpu.mmu.read8(cpu.argLo(0), cpu.argHi(0));
-  return cpu.mmu.faulted ? FAULT : DONE;
-}
-
-function mwait(cpu: Cpu): Status {
-  if (!cpu.cpuid.has('monitor') || cpu.cpl !== 0) return cpu.undefinedOpcode();
-  return cpu.gprLo(GPR.RCX) & ~1 ? cpu.protectionFault() : DONE;
 }
 
 /** Permission alone, before a string instruction touches memory: the port. */
@@ -136,7 +126,12 @@ export const SYSTEM_CALLOUTS = {
   rdseed: (cpu, size) => random(cpu, 'rdseed', size),
   rsm: (cpu) => cpu.undefinedOpcode(),
   serialize: (cpu) => cpu.cpuid.has('serialize') ? DONE : cpu.undefinedOpcode(),
-  vmcall: (cpu) => cpu.undefinedOpcode(),
+  vmcall: hypercall,
+  rdpkru: readUserKeys,
+  wrpkru: writeUserKeys,
+  pkru_changed: keysChanged,
+  umonitor: userMonitor,
+  umwait: userWait,
 } as const satisfies Readonly<Record<string, Callout>>;
 
 export type SystemCalloutName = keyof typeof SYSTEM_CALLOUTS;

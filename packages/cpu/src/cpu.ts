@@ -10,6 +10,7 @@ import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts'
 import type { FeatureName } from './cpuid-features.ts';
 import type { CpuModel } from './models.ts';
 import type { FarReturn } from './interrupt-return.ts';
+import { MonitoredLine } from './monitor.ts';
 import { MsrBank } from './msr.ts';
 import type { ApicPort, CpuClock, CpuMmu, IoPorts, RandomWord } from './ports.ts';
 import { beginStep, endStep } from './single-step.ts';
@@ -76,6 +77,8 @@ export class Cpu {
   /** Bit of the high word from which an address must be sign-extended: 15 for 48-bit linear addresses, 24 for 57-bit ones. */
   #canonicalBit = 15;
   readonly #widestBit: number;
+  /** What MONITOR armed. */
+  readonly monitored = new MonitoredLine();
   /** NMI delivered and no IRET since. */
   isNmiBlocked = false;
   isNmiPending = false;
@@ -125,6 +128,7 @@ export class Cpu {
   forgetEvents(): void {
     this.isNmiBlocked = false;
     this.isNmiPending = false;
+    this.monitored.isArmed = false;
     this.debugHits = 0;
     this.wasTrapping = false;
     this.didSetResumeFlag = false;

@@ -27,9 +27,9 @@ export const FEATURES = {
   ...word(7, 0, 'ebx', {
     fsgsbase: 0, tsc_adjust: 1, bmi1: 3, avx2: 5, smep: 7, bmi2: 8, erms: 9, invpcid: 10, rdseed: 18, adx: 19, smap: 20, clflushopt: 23, clwb: 24, sha_ni: 29,
   }),
-  ...word(7, 0, 'ecx', { umip: 2, pku: 3, waitpkg: 5, la57: 16, rdpid: 22 }),
+  ...word(7, 0, 'ecx', { umip: 2, pku: 3, waitpkg: 5, la57: 16, rdpid: 22, movdiri: 27, movdir64b: 28, pks: 31 }),
   ...word(7, 0, 'edx', { fsrm: 4, serialize: 14, spec_ctrl: 26, arch_capabilities: 29 }),
-  ...word(0xd, 1, 'eax', { xsaveopt: 0, xsavec: 1, xgetbv1: 2 }),
+  ...word(0xd, 1, 'eax', { xsaveopt: 0, xsavec: 1, xgetbv1: 2, xsaves: 3 }),
   ...word(0x8000_0001, 0, 'edx', { syscall: 11, nx: 20, pdpe1gb: 26, rdtscp: 27, lm: 29 }),
   ...word(0x8000_0001, 0, 'ecx', { lahf_lm: 0, abm: 5, '3dnowprefetch': 8 }),
   ...word(0x8000_0007, 0, 'edx', { nonstop_tsc: 8 }),
@@ -40,13 +40,13 @@ export type FeatureName = keyof typeof FEATURES;
 /** Implemented by MMU, chips and the system half. Whoever implements another adds it here, and the models that have it come alive. */
 const SYSTEM_FEATURES: readonly FeatureName[] = [
   'vme', 'de', 'pse', 'pae', 'mce', 'apic', 'mtrr', 'pge', 'mca', 'pat', 'pse36', 'ss', 'ht', 'pcid', 'x2apic', 'tsc_deadline', 'hypervisor', 'arat', 'tsc_adjust',
-  'smep', 'umip', 'la57', 'spec_ctrl', 'arch_capabilities', 'nx', 'pdpe1gb', 'lm', 'lahf_lm', 'nonstop_tsc',
+  'smep', 'umip', 'la57', 'spec_ctrl', 'arch_capabilities', 'nx', 'pdpe1gb', 'lm', 'lahf_lm', 'nonstop_tsc', 'pks', 'xgetbv1', 'erms', 'fsrm',
 ];
-/** Instructions that have a bit of their own. MONITOR is left out on purpose: MWAIT does not wait here, HLT does. */
+/** Instructions that have a bit of their own. */
 const INSTRUCTION_FEATURES: readonly FeatureName[] = [
   'fpu', 'tsc', 'msr', 'cx8', 'sep', 'cmov', 'clflush', 'mmx', 'fxsr', 'sse', 'sse2', 'sse3', 'pclmulqdq', 'ssse3', 'fma', 'cx16', 'sse4_1', 'sse4_2', 'movbe', 'popcnt',
   'aes', 'xsave', 'avx', 'f16c', 'rdrand', 'fsgsbase', 'bmi1', 'avx2', 'bmi2', 'invpcid', 'rdseed', 'adx', 'smap', 'clflushopt', 'clwb', 'sha_ni', 'pku', 'waitpkg', 'rdpid',
-  'serialize', 'xsaveopt', 'xsavec', 'syscall', 'rdtscp', 'abm', '3dnowprefetch',
+  'serialize', 'xsaveopt', 'xsavec', 'xsaves', 'monitor', 'movdiri', 'movdir64b', 'syscall', 'rdtscp', 'abm', '3dnowprefetch',
 ];
 /** Where the decoder's rows name a feature otherwise than Linux does. */
 const DECODER_NAMES: Readonly<Partial<Record<FeatureName, string>>> = { abm: 'lzcnt', clflush: 'clfsh', sha_ni: 'sha' };

@@ -1,4 +1,5 @@
 /** CPUID: leaves made once from the model, patched where they show live state. SDM vol 2A, CPUID */
+import { XCR0 } from '@vmm/spec';
 import { STATE } from '@vmm/state';
 import { CR4, GPR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
@@ -22,6 +23,8 @@ export interface CpuidOptions {
 const EXTENDED = 0x8000_0000, HYPERVISOR = 0x4000_0000, HYPERVISOR_MAX = 0x4000_0010;
 const HYPERVISOR_SIGNATURE = 'VMM in Wasm ';
 const APIC_ENABLE = 0x800;
+/** Offsets of the AVX and PKRU components in the standard XSAVE area. */
+const XSAVE_AVX = 576, XSAVE_PKRU = 832;
 /** Features that need an APIC. */
 const APIC_FEATURES: ReadonlySet<FeatureName> = new Set<FeatureName>(['apic', 'x2apic', 'tsc_deadline', 'arat']);
 
@@ -29,7 +32,7 @@ const APIC_FEATURES: ReadonlySet<FeatureName> = new Set<FeatureName>(['apic', 'x
 const CR4_BITS: readonly (readonly [FeatureName, number])[] = [
   ['vme', CR4.VME | CR4.PVI], ['tsc', CR4.TSD], ['de', CR4.DE], ['pse', CR4.PSE], ['pae', CR4.PAE], ['mce', CR4.MCE], ['pge', CR4.PGE],
   ['fxsr', CR4.OSFXSR], ['sse', CR4.OSXMMEXCPT], ['umip', CR4.UMIP], ['la57', CR4.LA57], ['fsgsbase', CR4.FSGSBASE], ['pcid', CR4.PCIDE],
-  ['xsave', CR4.OSXSAVE], ['smep', CR4.SMEP], ['smap', CR4.SMAP], ['pku', CR4.PKE],
+  ['xsave', CR4.OSXSAVE], ['smep', CR4.SMEP], ['smap', CR4.SMAP], ['pku', CR4.PKE], ['pks', CR4.PKS],
 ];
 
 type Registers = readonly [eax: number, ebx: number, ecx: number, edx: number];
@@ -53,7 +56,7 @@ export class CpuidTable {
     this.#options = options;
     this.features = this.#selectFeatures();
     this.cr4Mask = CR4_BITS.reduce((mask, [name, bits]) => this.has(name) ? mask | bits : mask, CR4.PCE);
-    this.xcr0Mask = this.has('xsave') ? this.has('avx') ? 7 : 3 : 1;
+    this.xcr0Mask = this.has('xsave') ? 3 | (this.has('avx') ? XCR0.AVX : 0) | (this.has('pku') ? XCR0.PKRU : 0) : 1;
     this.#addBasicLeaves();
     this.#addFeatureLeaves();
     this.#addExtendedLeaves();
@@ -62,8 +65,10 @@ export class CpuidTable {
 
   has(name: FeatureName): boolean { return this.features.has(name); }
 
-  /** Whether an instruction of this feature, by the decoder's names, exists on this CPU. */
-  hasFeature(name: string): boolean { return hasDecoderFeature(this.features, name); }
+  /** Whether this CPU has an instruction, by the decoder's names. Hypercalls need no VMX or SVM: whoever is told of a hypervisor may call it. */
+  hasInstruction({ mnemonic, feature }: { readonly mnemonic: string; readonly feature: string }): boolean {
+    return hasDecoderFeature(this.features, feature) || (mnemonic === 'vmcall' || mnemonic === 'vmmcall') && this.has('hypervisor');
+  }
 
   /** What the model promises and nobody implements yet. */
   get missing(): readonly FeatureName[] { return this.#options.model.features.filter((name) => !implementedFeatures().has(name)); }
@@ -97,6 +102,8 @@ export class CpuidTable {
     // Leaf 2: "see leaf 4", and 4 KiB TLBs.
     this.#set(2, -1, model.maxLeaf >= 4 ? 0x00ff_5a01 : 0x0302_0101, 0, 0, model.maxLeaf >= 4 ? 0 : 0x0c04_0843);
     model.caches.forEach((cache, index) => { this.#set(4, index, ...cacheRegisters(cache)); });
+    // MONITOR's line, and no hints for MWAIT
+    if (this.has('monitor')) this.#set(5, -1, 64, 64, 0, 0);
     this.#set(7, 0, ...ZERO);
     this.#set(0xb, 0, 0, 1, 0x100, apicId);
     this.#set(0xb, 1, 0, 1, 0x201, apicId);
@@ -108,10 +115,10 @@ export class CpuidTable {
   }
 
   #addXsaveLeaves(): void {
-    const bytes = this.has('avx') ? 576 + 256 : 576;
-    this.#set(0xd, 0, this.xcr0Mask, bytes, bytes, 0);
-    this.#set(0xd, 1, 0, bytes, 0, 0);
-    if (this.has('avx')) this.#set(0xd, 2, 256, 576, 0, 0);
+    this.#set(0xd, 0, this.xcr0Mask, 0, xsaveBytes(this.xcr0Mask, false), 0);
+    this.#set(0xd, 1, 0, 0, 0, 0);
+    if (this.has('avx')) this.#set(0xd, 2, 256, XSAVE_AVX, 0, 0);
+    if (this.has('pku')) this.#set(0xd, 9, 8, XSAVE_PKRU, 0, 0);
   }
 
   #addFeatureLeaves(): void {
@@ -143,6 +150,12 @@ export class CpuidTable {
   }
 }
 
+/** Bytes that XSAVE (or, compacted, XSAVEC) uses for these components. */
+function xsaveBytes(components: number, compacted: boolean): number {
+  const afterAvx = components & XCR0.AVX ? XSAVE_PKRU : XSAVE_AVX;
+  return components & XCR0.PKRU ? (compacted ? afterAvx : XSAVE_PKRU) + 8 : afterAvx;
+}
+
 function cacheRegisters({ level, type, sizeKiB, ways }: CacheLevel): Registers {
   const lineBytes = 64;
   const sets = sizeKiB * 1024 / ways / lineBytes;
@@ -162,7 +175,7 @@ export function cpuid(cpu: Cpu): Status {
     if (cpu.apic && !(cpu.apic.apicBaseLow & APIC_ENABLE)) liveEdx &= ~(1 << 9);
   } else if (leaf === 7 && subleaf === 0 && cr4 & CR4.PKE) liveEcx |= 1 << 4;
   else if (leaf === 0xb && subleaf > 1) liveEcx = subleaf & 0xff;
-  else if (leaf === 0xd && subleaf <= 1 && cpu.cpuid.has('xsave')) liveEbx = state.word(STATE.xcr0) & 4 ? 576 + 256 : 576;
+  else if (leaf === 0xd && subleaf <= 1 && cpu.cpuid.has('xsave')) liveEbx = xsaveBytes(state.word(STATE.xcr0), subleaf === 1);
   cpu.setGpr32(GPR.RAX, eax);
   cpu.setGpr32(GPR.RBX, liveEbx);
   cpu.setGpr32(GPR.RCX, liveEcx);

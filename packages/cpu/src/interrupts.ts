@@ -20,6 +20,7 @@ export const SOURCE = { EXTERNAL: 0, FAULT: 1, TRAP: 2, SOFTWARE: 3 } as const;
 export function deliverEvent(cpu: Cpu, vector: number, source: number, hasError: boolean, error: number): boolean {
   const state = cpu.state;
   cpu.isTaskCommitted = false;
+  cpu.monitored.isArmed = false;
   let delivered: boolean;
   if (!isProtected(state)) delivered = deliverReal(cpu, vector);
   else if (isLongMode(state)) delivered = deliverLong(cpu, vector, source, hasError, error);

@@ -78,7 +78,8 @@ export function writeRecord(data: DataView, at: number, inst: Instruction, handl
   }
   if (!hasMemory) {
     data.setInt32(at + RECORD.displacement, inst.imm2, true);
-    data.setUint32(at + RECORD.base, STATE.zero | STATE.zero << 8, true);
+    // MONITOR has its address in a register: the segment counts all the same
+    data.setUint32(at + RECORD.base, STATE.zero | STATE.zero << 8 | (inst.seg << 4 | MASK_NUMBER[inst.addrSize]!) << 24, true);
     return;
   }
   // POP to memory computes its address with the stack pointer already moved

@@ -46,7 +46,8 @@ const V3: readonly FeatureName[] = [
   'pdpe1gb',
 ];
 const HOST_LIKE: readonly FeatureName[] = [
-  ...V3, 'rdseed', 'adx', 'smap', 'clflushopt', 'clwb', 'sha_ni', 'umip', 'pku', 'la57', 'rdpid', 'xsavec', 'xgetbv1', 'fsrm', 'serialize', 'waitpkg', '3dnowprefetch',
+  ...V3, 'rdseed', 'adx', 'smap', 'clflushopt', 'clwb', 'sha_ni', 'umip', 'pku', 'la57', 'rdpid', 'xsavec', 'xgetbv1', 'xsaves', 'fsrm', 'serialize', 'waitpkg', 'pks', 'movdiri',
+  'movdir64b', '3dnowprefetch',
 ];
 /** The default models pose as Bonnell (family 6, model 1CH): in-order, so that kernels see no speculation flaws and switch no mitigation on. */
 const DEFAULT32: readonly FeatureName[] = [

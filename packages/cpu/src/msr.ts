@@ -64,6 +64,8 @@ const keptRange = (name: string, first: number, count: number, maskLo: number, m
 
 const MASK_ALL = -1;
 const VARIABLE_MTRRS = 8;
+/** SDM vol 4, Table 2-2 */
+const PKRS = 0x6e1, UMWAIT_CONTROL = 0xe1;
 /** Memory types of PAT and MTRR: UC, WC, WT, WP, WB, UC-. */
 const isMemoryType = (type: number, allowsUcMinus: boolean): boolean => type === 0 || type === 1 || type === 4 || type === 5 || type === 6 || allowsUcMinus && type === 7;
 const areMemoryTypes = (word: number): boolean => [0, 8, 16, 24].every((shift) => isMemoryType(word >>> shift & 0xff, true));
@@ -176,6 +178,18 @@ const REGISTERS: Rows = [
   }],
   [MSR.TSC_DEADLINE, TSC_DEADLINE],
   ...Array.from({ length: 0x100 }, (_, at) => [MSR.X2APIC_BASE + at, apicRegister(`X2APIC_${at.toString(16)}`, MSR.X2APIC_BASE + at, 'x2apic')] as const),
+  [PKRS, {
+    name: 'PKRS', needs: 'pks', read: (cpu, bank) => bank.answer(cpu.state.word(STATE.pkrs), 0),
+    write(cpu, lo, hi) {
+      if (hi !== 0) return false;
+      cpu.state.setWord(STATE.pkrs, lo);
+      cpu.mmu.protectionKeysChanged();
+      return true;
+    },
+  }],
+  // no supervisor component of XSAVE exists
+  [MSR.XSS, kept('XSS', MSR.XSS, 0, 0, 'xsaves')],
+  [UMWAIT_CONTROL, kept('UMWAIT_CONTROL', UMWAIT_CONTROL, ~2, 0, 'waitpkg')],
   [MSR.EFER, {
     name: 'EFER', read: (cpu, bank) => hasEfer(cpu) && bank.answer(cpu.state.word(STATE.efer), 0), write: (cpu, lo, hi) => hasEfer(cpu) && writeEfer(cpu, lo, hi),
   }],

@@ -14,6 +14,7 @@ export interface CpuMmu {
   invalidatePcid(pcid: number): void;
   invalidatePage(lo: number, hi: number): void;
   flushAll(): void;
+  protectionKeysChanged(): void;
   read8(lo: number, hi: number): number;
   read16(lo: number, hi: number): number;
   read32(lo: number, hi: number): number;

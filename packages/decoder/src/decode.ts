@@ -150,6 +150,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: 1
   out.rep = rep;
   out.has66 = has66;
   out.segOverride = segment;
+  out.seg = dataSegment(out);
   out.rex = rex === 0x40 && isVex ? 0 : rex;
   if (isVex || out.isVex) {
     out.isVex = isVex;

@@ -6,7 +6,7 @@ export const CALLOUT_NAMES = [
   'load_segment', 'far_jump', 'far_call', 'far_return', 'iret', 'int_n', 'int3', 'int1', 'into',
   'syscall', 'sysret', 'sysenter', 'sysexit', 'swapgs', 'rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase',
   'lar', 'lsl', 'verr', 'verw', 'in', 'out', 'io_check', 'hlt', 'cli', 'sti', 'pushf', 'popf', 'stac', 'clac',
-  'monitor', 'mwait', 'rdrand', 'rdseed', 'rdpid', 'rsm', 'serialize', 'vmcall',
+  'monitor', 'mwait', 'rdrand', 'rdseed', 'rdpid', 'rsm', 'serialize', 'vmcall', 'rdpkru', 'wrpkru', 'pkru_changed', 'umonitor', 'umwait',
   // x87 and vector state (floating-point package)
   'fxsave', 'fxrstor', 'xsave', 'xrstor', 'fnsave', 'frstor', 'fnstenv', 'fldenv', 'fninit', 'fpu_exception',
   'f2xm1', 'fyl2x', 'fyl2xp1', 'fptan', 'fpatan', 'fsin', 'fcos', 'fsincos', 'fprem', 'fprem1', 'fscale', 'fxtract', 'fbld', 'fbstp',

@@ -2,11 +2,12 @@
 import * as w from '@vmm/wasm';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
 import type { CalloutName } from './callout-names.ts';
-import { RAX, RDX } from './machine.ts';
+import { ES, RAX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
+import { GP } from './sse-access.ts';
 import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
 
-const DIRECTION = 1 << 10;
+const DIRECTION = 1 << 10, LINE_BYTES = 64;
 
 const simple = (name: CalloutName, options: { ends?: boolean; privileged?: boolean } = {}): InstructionEntry => ({ ...options, run: (m) => { m.callout(name, [], 4); } });
 const nothing: InstructionEntry = { run: () => undefined };
@@ -72,6 +73,12 @@ export const SYSTEM: InstructionTable = {
   vmcall: simple('vmcall', { ends: true }), vmmcall: simple('vmcall', { ends: true }),
   monitor: { uses: ['address'], run: (m) => { m.callout('monitor', [m.linearSource(m.let(wide(m, m.form.addressSize, m.register(RAX, m.form.addressSize))), 1)]); } },
   mwait: simple('mwait', { ends: true }),
+  umonitor: { uses: ['address'], run: (m) => { m.callout('umonitor', [m.linearSource(m.let(wide(m, m.form.addressSize, m.resize(m.sizeOf(0), m.form.addressSize, m.read(0)))), 1)]); } },
+  umwait: { ends: true, run: (m) => { m.callout('umwait', [w.extendU(m.read(0, 4))]); } },
+  tpause: { ends: true, run: (m) => { m.callout('umwait', [w.extendU(m.read(0, 4))]); } },
+  rdpkru: simple('rdpkru'), wrpkru: simple('wrpkru', { ends: true }),
+  movdiri: { run: (m) => { m.write(0, m.read(1)); } },
+  movdir64b: { uses: ['address'], run: directStore64 },
   lgdt: withAddress('lgdt', { ends: true }), lidt: withAddress('lidt', { ends: true }),
   sgdt: withAddress('sgdt', { write: true }), sidt: withAddress('sidt', { write: true }),
   lldt: withSelector('lldt', true), ltr: withSelector('ltr', true), verr: withSelector('verr'), verw: withSelector('verw'),
@@ -99,6 +106,15 @@ export const SYSTEM: InstructionTable = {
   wrgsbase: { ends: true, run: (m) => { m.callout('wrgsbase', [wide(m, m.sizeOf(0), m.read(0))], m.sizeOf(0)); } },
   rdrand: result('rdrand'), rdseed: result('rdseed'), rdpid: result('rdpid'),
 };
+
+/** 64 bytes in one piece to an aligned address in ES. */
+function directStore64(m: Machine): void {
+  const source = m.address(1, LINE_BYTES), destination = m.linear(ES, m.let(wide(m, m.form.addressSize, m.resize(m.sizeOf(0), m.form.addressSize, m.read(0)))), LINE_BYTES, true);
+  m.faultIf(w.and(w.wrap(destination), w.i32(LINE_BYTES - 1)), GP);
+  const pieces = [0, 16, 32, 48].map((at) => m.let(w.load('v128', 128, m.hostRead(m.let(w.add(source, w.i64(at))), 16)))), host = m.hostWrite(destination, LINE_BYTES);
+  pieces.forEach((piece, i) => { m.fn.store(128, host, 16 * i, piece); });
+  m.commit(host);
+}
 
 function port(m: Machine, operand: number): w.Expr {
   return m.form.operands[operand]?.kind === 'imm' ? w.and(m.immediate64(operand), w.i64(0xff)) : w.extendU(m.register(RDX, 2));

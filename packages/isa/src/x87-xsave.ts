@@ -1,6 +1,6 @@
 /**
- * XSAVE, XSAVEOPT, XSAVEC and XRSTOR for x87, SSE and AVX state. All components count as in use and modified, which the architecture allows:
- * XSAVEOPT is XSAVE, and XSAVEC's compacted layout has the AVX component where the standard one has it. SDM vol 1 chapter 13
+ * XSAVE, XSAVEOPT, XSAVEC, XSAVES, XRSTOR and XRSTORS for x87, SSE, AVX and PKRU state. All components count as in use and modified, which the architecture
+ * allows: XSAVEOPT is XSAVE, and a compacted area has the AVX component where the standard one has it. No supervisor component exists. SDM vol 1 chapter 13
  */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
@@ -11,8 +11,8 @@ import { GP, NM, UD } from './sse-access.ts';
 import * as v from './sse-wasm.ts';
 import { initialize, plus, repeat, restoreHeader, restoreRegisters, saveHeader, saveRegisters } from './x87-state.ts';
 
-const X87 = 1, SSE = 2, AVX = 4, COMPONENTS = X87 | SSE | AVX;
-const AREA = { mxcsr: 24, vectors: 160, header: 512, compaction: 520, avx: 576, end: 832 } as const;
+const X87 = 1, SSE = 2, AVX = 4, PKRU = 0x200, COMPONENTS = X87 | SSE | AVX | PKRU;
+const AREA = { mxcsr: 24, vectors: 160, header: 512, compaction: 520, avx: 576, pkru: 832 } as const, PKRU_BYTES = 8;
 const CR4_OSXSAVE = 0x4_0000, CR0_TS = 8, MXCSR_BITS = 0xffff, MXCSR_INITIAL = 0x1f80;
 const ALIGNMENT = 64;
 
@@ -24,15 +24,19 @@ function begin(m: Machine, write: boolean): { linear: Expr; requested: Expr } {
   m.faultIf(w.and(w.wrap(linear), w.i32(ALIGNMENT - 1)), GP);
   const requested = m.let(w.and(w.and(m.state32('xcr0'), m.register(RAX, 4)), w.i32(COMPONENTS)));
   // the area spans two pages at most: probing its header and its end finds every fault before the first change
-  for (const offset of [AREA.header, AREA.end - 16]) {
-    const at = m.let(w.add(linear, w.i64(offset)));
-    if (write) m.hostWrite(at, 16);
-    else m.hostRead(at, 16);
+  const afterHeader = w.select(has(requested, PKRU), w.i32(AREA.pkru + PKRU_BYTES), w.select(has(requested, AVX), w.i32(AREA.pkru), w.i32(AREA.avx)));
+  for (const last of [m.let(w.add(linear, w.i64(AREA.header))), plus(m, linear, w.sub(afterHeader, w.i32(16)))]) {
+    if (write) m.hostWrite(last, 16);
+    else m.hostRead(last, 16);
   }
   return { linear, requested };
 }
 const has = (requested: Expr, components: number): Expr => w.and(requested, w.i32(components));
 const at = (m: Machine, linear: Expr, offset: number): Expr => m.let(w.add(linear, w.i64(offset)));
+/** Where PKRU lies: behind the AVX component, if the area has room for that. */
+function protectionKeysAt(m: Machine, linear: Expr, compacted: Expr, layout: Expr): Expr {
+  return plus(m, linear, w.select(w.and(compacted, w.eqz(w.and(layout, w.i32(AVX)))), w.i32(AREA.avx), w.i32(AREA.pkru)));
+}
 const registers = (m: Machine): number => (m.form.mode === 64 ? 16 : 8);
 
 /** 16 bytes of each vector register, `upper` 0 or 16 bytes in, to or from the area at `offset`. */
@@ -68,6 +72,11 @@ function save(compacted: boolean): InstructionEntry {
     });
     m.when(has(requested, SSE), () => { saveVectors(m, linear, AREA.vectors, 0); });
     m.when(has(requested, AVX), () => { saveVectors(m, linear, AREA.avx, 16); });
+    m.when(has(requested, PKRU), () => {
+      const host = m.hostWrite(protectionKeysAt(m, linear, w.i32(compacted ? 1 : 0), requested), PKRU_BYTES);
+      m.fn.store(64, host, 0, w.extendU(m.state32('pkru')));
+      m.commit(host);
+    });
     const host = m.hostWrite(header, 16, true), wide = m.let(w.extendU(requested));
     if (compacted) {
       m.fn.store(64, host, 0, wide);
@@ -77,9 +86,10 @@ function save(compacted: boolean): InstructionEntry {
   } };
 }
 
-function restore(m: Machine): void {
+function restore(m: Machine, onlyCompacted: boolean): void {
   const { linear, requested } = begin(m, false), header = at(m, linear, AREA.header), host = m.hostRead(header, 64);
   const present = m.let(w.load('i64', 64, host)), compaction = m.let(w.load('i64', 64, host, 8)), compacted = m.let(w.ltS(compaction, w.i64(0)));
+  if (onlyCompacted) m.faultIf(w.eqz(compacted), GP);
   const allowed = m.let(w.select(compacted, w.and(compaction, w.i64(-1, 0x7fff_ffff)), m.state64('xcr0')));
   const beyondXcr0 = w.and(allowed, w.xor(m.state64('xcr0'), w.i64(-1))), unknown = w.and(present, w.xor(allowed, w.i64(-1)));
   m.faultIf(w.ne(w.or(w.or(beyondXcr0, unknown), w.select(compacted, w.i64(0), compaction)), w.i64(0)), GP);
@@ -101,8 +111,14 @@ function restore(m: Machine): void {
   });
   component(SSE, () => { restoreVectors(m, linear, AREA.vectors, 0); }, () => { clearVectors(m, 0); });
   component(AVX, () => { restoreVectors(m, linear, AREA.avx, 16); }, () => { clearVectors(m, 16); });
+  component(PKRU, () => {
+    m.setState32('pkru', w.load('i32', 32, m.hostRead(protectionKeysAt(m, linear, compacted, w.wrap(compaction)), PKRU_BYTES)));
+  }, () => { m.setState32('pkru', w.i32(0)); });
+  m.when(has(requested, PKRU), () => { m.callout('pkru_changed'); });
 }
 
 export const XSAVE: Readonly<Record<string, InstructionEntry>> = {
-  xsave: save(false), xsaveopt: save(false), xsavec: save(true), xrstor: { uses: ['size', 'mode'], run: restore },
+  xsave: save(false), xsaveopt: save(false), xsavec: save(true), xsaves: save(true),
+  xrstor: { uses: ['size', 'mode'], ends: true, run: (m) => { restore(m, false); } },
+  xrstors: { uses: ['size', 'mode'], ends: true, run: (m) => { restore(m, true); } },
 };

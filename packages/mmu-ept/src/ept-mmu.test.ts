@@ -595,12 +595,25 @@ describe('control registers', () => {
     guest.memory.guest.write32(pte + 4, 1 << 27);
     guest.setCpl(3);
     expect(guest.store(0x40_0000n, [1])).toBe('done');
-    guest.mmu.setPkru(1 << 2);
+    const setPkru = (value: number): void => {
+      guest.state.set('pkru', value);
+      guest.mmu.protectionKeysChanged();
+    };
+    setPkru(1 << 2);
     expect(guest.load(0x40_0000n, 1)).toBe('fault');
     expect(guest.fault().error).toBe(PF.P | PF.US | PF.PK);
     expect(guest.load(0x40_0000n, 1, 2)).not.toBe('fault');
-    guest.mmu.setPkru(0);
+    setPkru(0);
     expect(guest.load(0x40_0000n, 1)).not.toBe('fault');
+  });
+  it('protection keys of supervisor pages: a new PKRS counts at once', () => {
+    const guest = longMode({ cr4: CR4.PKS, cr0: CR0.WP });
+    const pte = guest.map(0x40_0000n, 0x5000, KERNEL);
+    guest.memory.guest.write32(pte + 4, 1 << 27);
+    expect(guest.store(0x40_0000n, [1])).toBe('done');
+    guest.state.set('pkrs', 2 << 2);
+    guest.mmu.protectionKeysChanged();
+    expect([guest.load(0x40_0000n, 1), guest.store(0x40_0000n, [1]), guest.fault().error]).toEqual([[1], 'fault', PF.P | PF.WR | PF.PK]);
   });
   it('EFER.NXE clear makes XD a reserved bit', () => {
     const guest = longMode();

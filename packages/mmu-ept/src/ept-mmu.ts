@@ -117,6 +117,7 @@ export class EptMmu implements Mmu {
     this.#pcids = format.long && (cr4 & CR4.PCIDE) !== 0;
     this.#canonicalShift = format.name === '5-level' ? 24 : 15;
     this.#walker.setRoot(state.lo('cr3'), state.hi('cr3'));
+    this.#takeProtectionKeys();
     this.flushAll();
   }
 
@@ -157,10 +158,17 @@ export class EptMmu implements Mmu {
     this.contextChanged();
   }
 
-  setPkru(value: number): void {
-    if (this.#walker.pkru === value >>> 0) return;
-    this.#walker.pkru = value >>> 0;
-    if (this.#walker.controls.protectionKeys) this.flushAll();
+  protectionKeysChanged(): void {
+    if (this.#takeProtectionKeys()) this.flushAll();
+  }
+
+  /** Whether rights in force have changed. */
+  #takeProtectionKeys(): boolean {
+    const walker = this.#walker, { protectionKeys, supervisorKeys } = walker.controls, pkru = this.#state.get('pkru'), pkrs = this.#state.get('pkrs');
+    const changes = protectionKeys && walker.pkru !== pkru || supervisorKeys && walker.pkrs !== pkrs;
+    walker.pkru = pkru;
+    walker.pkrs = pkrs;
+    return changes;
   }
 
   protectCode(hostAddress: number): void {

@@ -19,7 +19,9 @@ export interface PagingControls {
   readonly smep: boolean;
   readonly smap: boolean;
   readonly global: boolean;
+  /** CR4.PKE and CR4.PKS: rights by key of user and of supervisor pages. */
   readonly protectionKeys: boolean;
+  readonly supervisorKeys: boolean;
   /** Page faults on fetches say so (error code bit I): SDM vol 3A §4.7. */
   readonly reportsFetch: boolean;
 }
@@ -35,6 +37,7 @@ export function readControls(cr0: number, cr4: number, efer: number): PagingCont
     smap: (cr4 & CR4.SMAP) !== 0,
     global: (cr4 & CR4.PGE) !== 0,
     protectionKeys: format.long && (cr4 & CR4.PKE) !== 0,
+    supervisorKeys: format.long && (cr4 & CR4.PKS) !== 0,
     reportsFetch: noExecute || smep,
   };
 }

@@ -55,8 +55,8 @@ export interface Mmu {
   /** INVPCID of one context, global pages kept. */
   invalidatePcid(pcid: number): void;
   flushAll(): void;
-  /** Protection-key rights of user pages (WRPKRU, XRSTOR). */
-  setPkru(value: number): void;
+  /** `state.pkru` or `state.pkrs` has changed (WRPKRU, XRSTOR, WRMSR). */
+  protectionKeysChanged(): void;
 
   /**
    * Marks the RAM page of this host address as holding decoded code: until unmarked, every store to it goes through `access`.

@@ -13,6 +13,8 @@ export interface ReferenceControls {
   readonly smap: boolean;
   readonly pke: boolean;
   readonly pkru: bigint;
+  readonly pks: boolean;
+  readonly pkrs: bigint;
   readonly maxPhysicalBits: bigint;
   readonly gigabytePages: boolean;
 }
@@ -54,6 +56,9 @@ function judge(mapping: Mapping, c: ReferenceControls, access: ReferenceAccess):
     const accessDisable = bit(c.pkru, 2n * mapping.key);
     const writeDisable = bit(c.pkru, 2n * mapping.key + 1n);
     keyForbids = accessDisable || (writeDisable && access.kind === 'write' && (access.user || c.wp));
+  }
+  if (c.pks && (c.paging === '4-level' || c.paging === '5-level') && !mapping.user && !access.user && access.kind !== 'fetch') {
+    keyForbids = bit(c.pkrs, 2n * mapping.key) || (bit(c.pkrs, 2n * mapping.key + 1n) && access.kind === 'write' && c.wp);
   }
   if (access.user) {
     if (!mapping.user) return { allowed: false, keyForbids };

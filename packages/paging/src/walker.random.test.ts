@@ -51,7 +51,7 @@ function randomControls(next: (below: number) => number): ReferenceControls {
   return {
     paging: (['32-bit', 'PAE', '4-level', '5-level'] as const)[next(4)]!,
     wp: flag(), pse: flag(), nxe: next(4) !== 0, smep: flag(), smap: flag(), pke: flag(),
-    pkru: BigInt(next(2) === 0 ? 0 : next(0xffff_ffff)), maxPhysicalBits: BigInt([36, 40, 46, 52][next(4)]!), gigabytePages: flag(),
+    pkru: BigInt(next(2) === 0 ? 0 : next(0xffff_ffff)), pks: flag(), pkrs: BigInt(next(2) === 0 ? 0 : next(0xffff_ffff)), maxPhysicalBits: BigInt([36, 40, 46, 52][next(4)]!), gigabytePages: flag(),
   };
 }
 
@@ -60,10 +60,11 @@ function configure(f: WalkFixture, c: ReferenceControls): void {
   f.walker.configure(
     CR0.PG | (c.wp ? CR0.WP : 0),
     (c.pse ? CR4.PSE : 0) | (c.paging === '32-bit' ? 0 : CR4.PAE) | (c.smep ? CR4.SMEP : 0) | (c.smap ? CR4.SMAP : 0)
-    | (c.pke ? CR4.PKE : 0) | (c.paging === '5-level' ? CR4.LA57 : 0),
+    | (c.pke ? CR4.PKE : 0) | (c.pks ? CR4.PKS : 0) | (c.paging === '5-level' ? CR4.LA57 : 0),
     (c.nxe ? EFER.NXE : 0) | (long ? EFER.LMA | EFER.LME : 0),
   );
   f.walker.pkru = Number(c.pkru);
+  f.walker.pkrs = Number(c.pkrs);
   f.walker.setRoot(ROOT, 0);
 }
 
@@ -99,7 +100,7 @@ describe('PageWalker against the reference', () => {
       const actual = result === WALK.ok
         ? { physical: (BigInt(physHi) << 32n) | BigInt(physLo >>> 0) | (linear & 0xfffn) }
         : { error: errorCode };
-      const context = `${JSON.stringify({ ...c, pkru: String(c.pkru), maxPhysicalBits: String(c.maxPhysicalBits) })} ${kind} by ${who} at 0x${linear.toString(16)}`;
+      const context = `${JSON.stringify({ ...c, pkru: String(c.pkru), pkrs: String(c.pkrs), maxPhysicalBits: String(c.maxPhysicalBits) })} ${kind} by ${who} at 0x${linear.toString(16)}`;
       expect(actual, context).toEqual('physical' in expected ? { physical: expected.physical } : expected);
       if ('entries' in expected) for (const { gpa, leaf } of expected.entries) model[gpa - ROOT]! |= 0x20 | (leaf && kind === 'write' ? 0x40 : 0);
     }

@@ -35,10 +35,10 @@ function get(f: WalkFixture, mode: Paged, at: number): bigint {
   return SHAPES[mode].bytes === 4 ? BigInt(f.read32(at)) : f.read64(at);
 }
 
-interface Setup { readonly leaf?: bigint; readonly tables?: bigint; readonly cr0?: number; readonly cr4?: number; readonly noEfer?: number; readonly pkru?: number }
+interface Setup { readonly leaf?: bigint; readonly tables?: bigint; readonly cr0?: number; readonly cr4?: number; readonly noEfer?: number; readonly pkru?: number; readonly pkrs?: number }
 
 /** Page 0x9000 mapped by `leaf`, reached through tables whose entries all have `tables`. */
-function mapped(mode: Paged, { leaf = P | RW | US, tables = P | RW | US, cr0 = 0, cr4 = 0, noEfer = 0, pkru = 0 }: Setup): WalkFixture {
+function mapped(mode: Paged, { leaf = P | RW | US, tables = P | RW | US, cr0 = 0, cr4 = 0, noEfer = 0, pkru = 0, pkrs = 0 }: Setup): WalkFixture {
   const f = new WalkFixture();
   const depth = SHAPES[mode].shifts.length - 1;
   for (let i = 0; i < depth; i++) {
@@ -47,6 +47,7 @@ function mapped(mode: Paged, { leaf = P | RW | US, tables = P | RW | US, cr0 = 0
   }
   put(f, mode, entryAt(mode, depth), 0x9000n | leaf);
   f.walker.pkru = pkru;
+  f.walker.pkrs = pkrs;
   f.enter(mode, 0x1000, { cr0, cr4, noEfer });
   return f;
 }
@@ -150,6 +151,12 @@ describe.each(['4-level', '5-level'] as const)('%s protection keys', (mode) => {
     ['WD stops supervisor writes with WP', { leaf, cr4, pkru: WD, cr0: CR0.WP }, write, supervisorAc, PF.P | PF.WR | PF.PK],
     ['WD lets supervisor writes pass without WP', { leaf, cr4, pkru: WD }, write, supervisorAc, -1],
     ['keys say nothing about supervisor pages', { leaf: P | RW | 5n << 59n, cr4, pkru: -1 }, write, supervisor, -1],
+    ['PKRS AD stops supervisor reads of supervisor pages', { leaf: P | RW | 5n << 59n, cr4: CR4.PKS, pkrs: AD }, read, supervisor, PF.P | PF.PK],
+    ['PKRS WD stops supervisor writes with WP', { leaf: P | RW | 5n << 59n, cr4: CR4.PKS, pkrs: WD, cr0: CR0.WP }, write, supervisor, PF.P | PF.WR | PF.PK],
+    ['PKRS WD lets writes pass without WP', { leaf: P | RW | 5n << 59n, cr4: CR4.PKS, pkrs: WD }, write, supervisor, -1],
+    ['PKRS never stops fetches', { leaf: P | RW | 5n << 59n, cr4: CR4.PKS, pkrs: AD }, execute, supervisor, -1],
+    ['PKRS says nothing about user pages', { leaf, cr4: CR4.PKS, pkrs: -1 }, write, user, -1],
+    ['PKRS says nothing to user accesses', { leaf: P | RW | 5n << 59n, cr4: CR4.PKS, pkrs: -1 }, read, user, PF.P | PF.US],
     ['keys say nothing without PKE', { leaf, pkru: -1 }, write, user, -1],
     ['PK is reported beside another reason', { leaf: leaf & ~RW, cr4, pkru: AD }, write, user, PF.P | PF.US | PF.WR | PF.PK],
     ['another key is not touched', { leaf, cr4, pkru: 3 << 12 | 3 << 8 }, write, user, -1],

@@ -36,8 +36,9 @@ export class PageWalker {
   errorCode = 0;
   /** Page-table entries read since the walker was made. */
   references = 0;
-  /** Protection-key rights of user pages. */
+  /** Protection-key rights of user pages and of supervisor pages. */
   pkru = 0;
+  pkrs = 0;
 
   readonly #stage2: Stage2;
   readonly #i32: Int32Array<ArrayBufferLike>;
@@ -143,7 +144,8 @@ export class PageWalker {
   /** `all`: AND of the entries' low words; `any`: OR of their high words. */
   #allows(kind: number, asker: number, all: number, any: number, leafHi: number): boolean {
     this.rights = this.#rights[asker << RIGHTS_INDEX.askerShift | (all & (PTE.RW | PTE.US)) | any >>> 31]!;
-    const refused = this.controls.protectionKeys && (all & PTE.US) !== 0 ? this.#refusedByKey(leafHi, asker) : 0;
+    const isUser = (all & PTE.US) !== 0, hasKeys = isUser ? this.controls.protectionKeys : this.controls.supervisorKeys && asker !== ASKER.user;
+    const refused = hasKeys ? this.#refusedByKey(leafHi, asker, isUser ? this.pkru : this.pkrs) : 0;
     this.rights &= ~refused;
     const need = RIGHT_FOR[kind]!;
     if ((this.rights & need) !== 0) return true;
@@ -152,9 +154,9 @@ export class PageWalker {
   }
 
   /** RIGHT bits that the page's protection key takes away: SDM vol 3A §4.6.2. */
-  #refusedByKey(leafHi: number, asker: number): number {
+  #refusedByKey(leafHi: number, asker: number, rights: number): number {
     this.protectionKey = (leafHi & PTE_HIGH.PKEY_MASK) >>> PTE_HIGH.PKEY_SHIFT;
-    const key = this.pkru >>> (this.protectionKey << 1);
+    const key = rights >>> (this.protectionKey << 1);
     if ((key & 1) !== 0) return RIGHT.read | RIGHT.write;
     return (key & 2) !== 0 && (asker === ASKER.user || this.controls.writeProtect) ? RIGHT.write : 0;
   }

@@ -37,6 +37,8 @@ export const STATE_FIELDS = {
   star: f('i64'), lstar: f('i64'), cstar: f('i64'), fmask: f('i64'), kernelGsBase: f('i64'), tscAux: f('i64'),
   sysenterCs: f('i64'), sysenterEsp: f('i64'), sysenterEip: f('i64'),
   apicBase: f('i64'), pat: f('i64'), tscOffset: f('i64'), miscEnable: f('i64'),
+  /** Rights by protection key: of user pages and of supervisor pages. */
+  pkru: f('i32'), pkrs: f('i32'),
   /** x87: physical registers (80 bits each in 16 bytes), not rotated by TOP. `fpuTop` is TOP alone; `fpuTags` one bit a physical register, 1 = empty. */
   fpr: f('f80', 8), fpuControl: f('i32'), fpuStatus: f('i32'), fpuTop: f('i32'), fpuTags: f('i32'),
   fpuIp: f('i64'), fpuDp: f('i64'), fpuCs: f('i32'), fpuDs: f('i32'), fpuOpcode: f('i32'), mxcsr: f('i32'),
