@@ -128,7 +128,7 @@ export class BlockCache {
   }
   #unpoint(host: number, modeKey: number): void {
     const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
-    if (this.#i32[slot] === host && this.#i32[slot + 1] === modeKey) this.#i32[slot] = 0;
+    if (this.#i32[slot] === (host | 0) && this.#i32[slot + 1] === modeKey) this.#i32[slot] = 0;
   }
 
   /** First record of the interpreter's block, whether or not a region stands in for it. */
@@ -196,7 +196,7 @@ export class BlockCache {
   #decode(host: number, modeKey: number, key: number): Block | undefined {
     const worst = (MAX_INSTRUCTIONS + 4) * RECORD.sizeBytes;
     if (this.#free + worst > this.#end) this.flush();
-    const limit = (host & -PAGE) + PAGE;
+    const limit = host - (host & PAGE - 1) + PAGE;
     const single = (modeKey & MODE.SINGLE_STEP) !== 0;
     const mode = MODES[modeKey & MODE.CODE_SIZE]!;
     const first = this.#free + RECORD.sizeBytes;

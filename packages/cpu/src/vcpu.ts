@@ -134,9 +134,10 @@ export class Vcpu {
         if (status === REDISPATCH) this.#redispatched();
         return status;
       },
-      lookup: (host) => this.blocks.lookup(host),
-      interpreted: (host) => this.blocks.interpreted(host),
-      becameHot: (host) => { this.#translator?.request(host); },
+      // WebAssembly hands host addresses over as signed numbers
+      lookup: (host) => this.blocks.lookup(host >>> 0),
+      interpreted: (host) => this.blocks.interpreted(host >>> 0),
+      becameHot: (host) => { this.#translator?.request(host >>> 0); },
     });
     this.blocks = new BlockCache({
       state, privateBase, handlers: this.handlers,

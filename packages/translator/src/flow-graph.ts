@@ -67,7 +67,7 @@ export class FlowGraph {
   constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
     this.#source = source;
     this.#limits = limits;
-    this.pages.push({ page: 0, host: source.host & -PAGE });
+    this.pages.push({ page: 0, host: source.host - (source.host & PAGE - 1) });
     this.#build();
   }
 
@@ -100,7 +100,7 @@ export class FlowGraph {
     const host = this.#hostOf(delta);
     if (host === 0 || this.#instructions >= this.#limits.maxInstructions) return undefined;
     const inst = this.#source.newInstruction();
-    let length = decode(this.#source.bytes, host, (host & -PAGE) + PAGE, this.#source.mode, inst);
+    let length = decode(this.#source.bytes, host, host - (host & PAGE - 1) + PAGE, this.#source.mode, inst);
     if (length === NEED_MORE) length = this.#decodeCrossing(delta, host, inst);
     if (length <= 0) return undefined;
     if (inst.row.cpl0) return undefined;
