@@ -6,7 +6,7 @@ import type { Form, InstructionEntry } from '@vmm/isa';
 import type { StateView } from '@vmm/state';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import type { HandlerTable } from './handlers.ts';
-import { blockSlotOf } from './interpreter-module.ts';
+import { BLOCK_HASH_NEIGHBOUR, blockSlotOf } from './interpreter-module.ts';
 import { entryFor, formOf, quickKey, writeRecord } from './lowering.ts';
 import { MODE } from './mode.ts';
 import { BLOCK_HEADER, RECORD } from './record.ts';
@@ -122,13 +122,17 @@ export class BlockCache {
   /** Make the hash table lead to a record. */
   #point(host: number, modeKey: number, record: number): void {
     const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
+    const neighbour = slot ^ BLOCK_HASH_NEIGHBOUR >> 2;
+    const isOwn = this.#i32[slot] === (host | 0) && this.#i32[slot + 1] === modeKey;
+    if (!isOwn && this.#i32[slot] !== 0) this.#i32.copyWithin(neighbour, slot, slot + 3);
+    else if (this.#i32[neighbour] === (host | 0) && this.#i32[neighbour + 1] === modeKey) this.#i32[neighbour] = 0;
     this.#i32[slot] = host;
     this.#i32[slot + 1] = modeKey;
     this.#i32[slot + 2] = record;
   }
   #unpoint(host: number, modeKey: number): void {
-    const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
-    if (this.#i32[slot] === (host | 0) && this.#i32[slot + 1] === modeKey) this.#i32[slot] = 0;
+    const own = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
+    for (const slot of [own, own ^ BLOCK_HASH_NEIGHBOUR >> 2]) if (this.#i32[slot] === (host | 0) && this.#i32[slot + 1] === modeKey) this.#i32[slot] = 0;
   }
 
   /** First record of the interpreter's block, whether or not a region stands in for it. */

@@ -1,6 +1,6 @@
 /** Breakpoints of DR0..DR3: what they watch and whether an access meets them. SDM vol 3B §18.2 */
 import { DR7 } from '@vmm/spec';
-import { STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
+import { STATE, TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import { CR4 } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 
@@ -70,8 +70,10 @@ export function concealWatchedPages(cpu: Cpu): void {
   const dr7 = state.word(STATE.dr + 8 * 7);
   for (let index = 0; index < COUNT; index++) {
     if (!isData(dr7, index)) continue;
-    const slot = state.word(STATE.dr + 8 * index) >>> PAGE_SHIFT & VCPU_LAYOUT.tlbEntries - 1;
-    const entry = state.base - VCPU_LAYOUT.state + VCPU_LAYOUT.tlb + slot * VCPU_LAYOUT.tlbEntryBytes >> 2;
-    state.i32.fill(-1, entry + (TLB_ENTRY.readTag >> 2), entry + (TLB_ENTRY.execTag >> 2));
+    const slot = (state.word(STATE.dr + 8 * index) >>> PAGE_SHIFT & VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes;
+    for (const offset of [slot, slot ^ TLB_USER_FLIP]) {
+      const entry = state.base - VCPU_LAYOUT.state + VCPU_LAYOUT.tlb + offset >> 2;
+      state.i32.fill(-1, entry + (TLB_ENTRY.readTag >> 2), entry + (TLB_ENTRY.execTag >> 2));
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { formKey, INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import { buildInterpreter, finishExtension, helperTypes, importCore, TABLE_SIZE } from './interpreter-module.ts';
-import type { Handler, InterpreterGeometry } from './interpreter-module.ts';
+import type { DefineAccess, Handler, InterpreterGeometry } from './interpreter-module.ts';
 import type { InterpreterCore } from './interpreter-machine.ts';
 import { ModuleBuilder } from '@vmm/wasm';
 import { commonForms, isHot } from './common-forms.ts';
@@ -33,7 +33,7 @@ export class HandlerTable {
   /** Forms that needed an extension module, in the order met. */
   readonly extensions: string[] = [];
 
-  constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports) {
+  constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports, defineAccess?: DefineAccess) {
     this.#geometry = geometry;
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
     const env = { memory, table, ...host };
@@ -43,7 +43,7 @@ export class HandlerTable {
     this.crossingCheck = hot.length + 1;
     others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 2 + i); });
     this.#next = handlers.length + 2;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(buildInterpreter(geometry, hot, others)), { env });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(buildInterpreter(geometry, hot, others, defineAccess)), { env });
     this.#imports = { env: { memory, table }, core: instance.exports };
     this.run = instance.exports['run'] as () => number;
   }

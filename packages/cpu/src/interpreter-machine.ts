@@ -179,7 +179,7 @@ export class InterpreterMachine extends Machine {
     return this.fn.let(this.core.segmentLinear.call(slot, offset, this.#sizeWord(bytes, write)));
   }
   #tag(linear: Expr, bytes: number, tag: number): Expr {
-    const entry = tlbEntry(linear);
+    const entry = tlbEntry(this.stateBase, linear);
     return w.eq(w.load('i64', 64, entry, this.privateBase + VCPU_LAYOUT.tlb + tag), tlbWanted(this.stateBase, linear, w.i64(bytes - 1)));
   }
   bulkReadable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#tag(linear, bytes, 0)); }
@@ -263,8 +263,8 @@ export class InterpreterMachine extends Machine {
 }
 
 /** Byte offset (i32) of the TLB entry for a linear address. */
-export function tlbEntry(linear: Expr): Expr {
-  return w.and(w.wrap(w.shrU(linear, w.i64(7))), w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes));
+export function tlbEntry(stateBase: number, linear: Expr): Expr {
+  return w.xor(w.and(w.wrap(w.shrU(linear, w.i64(7))), w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes)), w.load('i32', 32, w.i32(0), stateBase + STATE.tlbFlip));
 }
 /** The tag that must be found there for an access that ends `last` bytes on. */
 export function tlbWanted(stateBase: number, linear: Expr, last: Expr): Expr {

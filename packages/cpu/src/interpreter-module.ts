@@ -18,6 +18,9 @@ export interface InterpreterGeometry {
   readonly memoryPages: number;
 }
 
+/** See `Mmu.defineAccess`. */
+export type DefineAccess = (module: ModuleBuilder, slow: FunctionRef) => FunctionRef;
+
 export const TABLE_SIZE = 32768;
 
 const CORE_TYPES: Readonly<Record<Exclude<keyof InterpreterCore, 'helpers'>, readonly [readonly ValueType[], readonly ValueType[]]>> = {
@@ -38,7 +41,7 @@ function defineProbe(module: ModuleBuilder, geometry: InterpreterGeometry, acces
   const params: ValueType[] = kind === undefined ? ['i64', 'i32', 'i32'] : ['i64', 'i32'];
   return module.define(params, ['i32'], (fn) => {
     const linear = fn.param(0), size = fn.param(1);
-    const entry = fn.let(tlbEntry(linear));
+    const entry = fn.let(tlbEntry(state, linear));
     fn.if(w.eq(w.load('i64', 64, entry, tlb + tagOffset), tlbWanted(state, linear, w.extendU(w.sub(size, w.i32(1))))), () => {
       fn.return(w.add(w.wrap(linear), w.load('i32', 32, entry, tlb + 24)));
     });
@@ -120,7 +123,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { settle(); fn.return(w.i32(EXIT.budget)); });
       fn.set(rip, w.load('i64', 64, w.i32(0), at('rip')));
       fn.set(linear, w.and(w.add(fn.get(rip), w.load('i64', 64, w.i32(0), at('segment') + 16)), w.load('i64', 64, w.i32(0), at('linearMask'))));
-      fn.set(entry, tlbEntry(fn.get(linear)));
+      fn.set(entry, tlbEntry(state, fn.get(linear)));
       fn.if(w.eq(w.load('i64', 64, fn.get(entry), tlb + 16), tlbWanted(state, fn.get(linear), w.i64(0))), () => {
         fn.set(host, w.add(w.wrap(fn.get(linear)), w.load('i32', 32, fn.get(entry), tlb + 24)));
       }, () => {
@@ -130,7 +133,9 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       });
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
       fn.set(slot, blockSlot(fn.get(host), key));
-      fn.if(w.and(w.eq(w.load('i32', 32, fn.get(slot), hash), fn.get(host)), w.eq(w.load('i32', 32, fn.get(slot), hash + 4), key)), () => {
+      const isThere = (): Expr => w.and(w.eq(w.load('i32', 32, fn.get(slot), hash), fn.get(host)), w.eq(w.load('i32', 32, fn.get(slot), hash + 4), key));
+      fn.unless(isThere(), () => { fn.set(slot, w.xor(fn.get(slot), w.i32(BLOCK_HASH_NEIGHBOUR))); });
+      fn.if(isThere(), () => {
         fn.set(record, w.load('i32', 32, fn.get(slot), hash + 8));
       }, () => {
         fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
@@ -243,13 +248,15 @@ function defineCrossingCheck(module: ModuleBuilder, geometry: InterpreterGeometr
     const mask = fn.let(w.load('i64', 64, w.i32(0), at('linearMask')));
     const linear = w.and(w.add(w.load('i64', 64, w.i32(0), at('rip')), w.load('i64', 64, w.i32(0), at('segment') + 16)), mask);
     const next = fn.let(w.and(w.add(w.and(linear, w.i64(-4096)), w.i64(4096)), mask));
-    const entry = fn.let(tlbEntry(next));
+    const entry = fn.let(tlbEntry(state, next));
     const tagged = w.eq(w.load('i64', 64, entry, tlb + 16), tlbWanted(state, next, w.i64(0)));
     const host = w.eq(w.add(w.wrap(next), w.load('i32', 32, entry, tlb + 24)), w.load('i32', 32, fn.param(0), RECORD.immediate));
     fn.return(w.select(w.and(tagged, host), w.i32(HANDLER_STATUS.next), w.i32(HANDLER_STATUS.interpret)));
   });
 }
 
+/** Two slots may hold a block: its own and the neighbour, which takes what is pushed out of the first. */
+export const BLOCK_HASH_NEIGHBOUR = 16;
 /** Byte offset of the hash slot for a block at a host address in a mode; the TypeScript twin is `blockSlotOf`. */
 function blockSlot(host: Expr, key: Expr): Expr {
   return w.shl(w.and(w.add(w.add(host, w.shrU(host, w.i32(15))), w.shl(key, w.i32(10))), w.i32(VCPU_LAYOUT.blockHashEntries - 1)), w.i32(4));
@@ -257,16 +264,17 @@ function blockSlot(host: Expr, key: Expr): Expr {
 export function blockSlotOf(host: number, key: number): number { return (host + (host >>> 15) + (key << 10) & VCPU_LAYOUT.blockHashEntries - 1) << 4; }
 
 /** The main module: helper functions, hot handlers in the loop, `others` as functions in the table from `hot.length + 1` on. */
-export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[]): Uint8Array<ArrayBuffer> {
+export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = (_, slow) => slow): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   importMachine(module, geometry);
-  const access = module.importFunction('env', 'access', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const slowAccess = module.importFunction('env', 'access', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const commit = module.importFunction('env', 'commit', [], ['i32']);
   const callout = module.importFunction('env', 'callout', ['i32', 'i32'], ['i32']);
   const lookup = module.importFunction('env', 'lookup', ['i32'], ['i32']);
   const interpreted = module.importFunction('env', 'interpreted', ['i32'], ['i32']);
   const becameHot = module.importFunction('env', 'becameHot', ['i32']);
   const stateBase = geometry.privateBase + VCPU_LAYOUT.state;
+  const access = defineAccess(module, slowAccess);
   const helpers = defineHelpers(module, stateBase);
   const segmentLinear = defineSegmentLinear(module, stateBase, callout);
   const offset = defineOffset(module, geometry);

@@ -138,7 +138,7 @@ export class Vcpu {
       lookup: (host) => this.blocks.lookup(host >>> 0),
       interpreted: (host) => this.blocks.interpreted(host >>> 0),
       becameHot: (host) => { this.#translator?.request(host >>> 0); },
-    });
+    }, (module, slow) => this.mmu.defineAccess?.(module, slow) ?? slow);
     this.blocks = new BlockCache({
       state, privateBase, handlers: this.handlers,
       fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),

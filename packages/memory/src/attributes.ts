@@ -12,6 +12,8 @@ export const PAGE = {
   WATCHED: 1 << 4,
   /** Inside the RAM range but not RAM: accesses go to the MMIO bus (the VGA window, for one). */
   HOLE: 1 << 5,
+  /** Some vCPU may have a TLB entry through which generated code stores to it without asking. */
+  STORABLE: 1 << 6,
 } as const;
 
 /** Any of these keeps a page out of the fast store path. */

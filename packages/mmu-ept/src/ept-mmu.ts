@@ -3,12 +3,14 @@ import { PAGE as ATTRIBUTE, PAGE_BYTES, WRITE_BARRIER } from '@vmm/memory';
 import { PageWalker, RIGHT, RIGHT_FOR, WALK } from '@vmm/paging';
 import type { AccessKind, Mmu, MmuCounters, PagingModel, Stage2 } from '@vmm/paging';
 import { CR4, RFLAGS, VECTOR } from '@vmm/spec';
-import { MMU_INDEX, STATE, VCPU_LAYOUT } from '@vmm/state';
+import { MMU_INDEX, STATE, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import type { StateView } from '@vmm/state';
+import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { AddressSpaces } from './address-spaces.ts';
 import { BounceBuffer } from './bounce-buffer.ts';
 import { LargePages } from './large-pages.ts';
 import { MachineStage2 } from './machine-stage2.ts';
+import { defineRefill, RefillParameters } from './refill.ts';
 import { FULL, Tlb } from './tlb.ts';
 
 export interface EptMmuOptions {
@@ -29,6 +31,8 @@ export interface EptMmuOptions {
 
 const OFFSET_MASK = 0xfff;
 const SLOT_MASK = VCPU_LAYOUT.tlbEntries - 1;
+/** User pages as users see them live in other slots than as the supervisor sees them: both use some of them by turns. */
+const USER_FLIP = TLB_USER_FLIP / VCPU_LAYOUT.tlbEntryBytes;
 const NOTHING = (): void => undefined;
 
 /**
@@ -37,7 +41,7 @@ const NOTHING = (): void => undefined;
  */
 export class EptMmu implements Mmu {
   faulted = false;
-  readonly counters: MmuCounters = {
+  readonly #counters: MmuCounters = {
     slowAccesses: 0, walks: 0, walkReferences: 0, fills: 0, revivals: 0, pageFaults: 0, canonicalFaults: 0,
     mmio: 0, pageCrossings: 0, codeWrites: 0, tags: 0, wipes: 0, invalidations: 0, largeInvalidations: 0,
   };
@@ -50,7 +54,11 @@ export class EptMmu implements Mmu {
   readonly #full: Int32Array;
   readonly #bounce: BounceBuffer;
   readonly #spaces: AddressSpaces;
-  readonly #large = new LargePages();
+  readonly #large: LargePages;
+  readonly #refill: RefillParameters;
+  readonly #privateBase: number;
+  /** Tables are where the machine's own map says. */
+  readonly #isPlain: boolean;
   readonly #lastSegmentWasStack: () => boolean;
   readonly #tagWord: number;
   readonly #linearMaskHiWord: number;
@@ -68,8 +76,12 @@ export class EptMmu implements Mmu {
     this.#walker = new PageWalker(memory, stage2 ?? new MachineStage2(memory), model);
     this.#tlb = new Tlb(memory, privateBase);
     this.#full = this.#tlb.full;
+    this.#large = new LargePages(memory.u8.subarray(privateBase + VCPU_LAYOUT.largePages, privateBase + VCPU_LAYOUT.largePages + VCPU_LAYOUT.largePagesBytes));
+    this.#refill = new RefillParameters(memory, privateBase);
+    this.#privateBase = privateBase;
+    this.#isPlain = stage2 === undefined;
     this.#bounce = new BounceBuffer(memory, privateBase + VCPU_LAYOUT.bounce, {
-      onCodeWrite: (host, sizeBytes) => { this.counters.codeWrites++; onCodeWrite(host, sizeBytes); },
+      onCodeWrite: (host, sizeBytes) => { this.#counters.codeWrites++; onCodeWrite(host, sizeBytes); },
       onTracedWrite,
     });
     this.#spaces = new AddressSpaces(() => { this.#wipe(); });
@@ -80,8 +92,18 @@ export class EptMmu implements Mmu {
     this.controlChanged();
   }
 
+  get counters(): MmuCounters {
+    const { fills, revivals, references } = this.#refill.counters();
+    const counters = this.#counters;
+    return { ...counters, walks: counters.walks + fills, fills: counters.fills + fills, revivals: counters.revivals + revivals, walkReferences: counters.walkReferences + references };
+  }
+
+  defineAccess(module: ModuleBuilder, slow: FunctionRef): FunctionRef {
+    return defineRefill(module, this.#memory, this.#privateBase, slow);
+  }
+
   access(lo: number, hi: number, size: number, kind: AccessKind): number {
-    this.counters.slowAccesses++;
+    this.#counters.slowAccesses++;
     return this.#access(lo, hi, size, kind, this.#i32[this.#tagWord]!);
   }
 
@@ -96,15 +118,17 @@ export class EptMmu implements Mmu {
     const supervisor = smap && (state.get('eflags') & RFLAGS.AC) === 0 ? MMU_INDEX.supervisor : MMU_INDEX.supervisorAc;
     this.#i32[this.#tagWord] = this.#spaces.current | (state.get('cpl') === 3 ? MMU_INDEX.user : supervisor);
     this.#i32[this.#tagWord + 1] = 0;
+    state.set('tlbFlip', state.get('cpl') === 3 ? TLB_USER_FLIP : 0);
     this.#systemTag = this.#spaces.current | (smap ? MMU_INDEX.supervisor : MMU_INDEX.supervisorAc);
   }
 
   cr3Written(keep = false): void {
     const cr3 = this.#state.lo('cr3');
     this.#walker.setRoot(cr3, this.#state.hi('cr3'));
+    this.#refill.setRoot(this.#walker.rootLo, this.#walker.rootHi);
     if (this.#pcids) this.#spaces.enterPcid(cr3 & 0xfff, keep);
     else this.#spaces.enterFresh();
-    this.counters.tags++;
+    this.#counters.tags++;
     this.contextChanged();
   }
 
@@ -126,19 +150,25 @@ export class EptMmu implements Mmu {
   }
 
   invalidatePage(lo: number, hi: number): void {
-    this.counters.invalidations++;
+    this.#counters.invalidations++;
     if (this.#large.hasGibibyte(lo, hi)) {
-      this.counters.largeInvalidations++;
+      this.#counters.largeInvalidations++;
       this.flushAll();
       return;
     }
     if (!this.#large.takeRegion(lo, hi)) {
-      this.#tlb.clear((lo >>> 12 & SLOT_MASK) << 3);
+      this.#forget(lo >>> 12 & SLOT_MASK);
       return;
     }
-    this.counters.largeInvalidations++;
+    this.#counters.largeInvalidations++;
     const first = lo >>> 22 << 10 & SLOT_MASK;
-    for (let slot = first; slot < first + 1024; slot++) this.#tlb.clear(slot << 3);
+    for (let slot = first; slot < first + 1024; slot++) this.#forget(slot);
+  }
+
+  /** The page is forgotten for users and for the supervisor. */
+  #forget(slot: number): void {
+    this.#tlb.clear(slot << 3);
+    this.#tlb.clear((slot ^ USER_FLIP) << 3);
   }
 
   invalidatePcid(pcid: number): void {
@@ -150,11 +180,14 @@ export class EptMmu implements Mmu {
 
   flushAll(): void {
     this.#tlb.endGeneration();
+    this.#refill.configure(this.#walker, this.#isPlain);
+    this.#refill.setRoot(this.#walker.rootLo, this.#walker.rootHi);
+    this.#refill.setGeneration(this.#tlb.generation);
     this.#large.clear();
     this.#spaces.forgetPcids();
     if (this.#pcids) this.#spaces.enterPcid(this.#state.lo('cr3') & 0xfff, false);
     else this.#spaces.enterFresh();
-    this.counters.tags++;
+    this.#counters.tags++;
     this.contextChanged();
   }
 
@@ -242,22 +275,22 @@ export class EptMmu implements Mmu {
 
   /** The slot's full entry for this page and kind, or -1 with the fault recorded. */
   #page(lo: number, hi: number, kind: number, tag: number): number {
-    const at = (lo >>> 12 & SLOT_MASK) << 3;
+    const at = slotOf(lo, tag) << 3;
     const full = this.#full;
     if (full[at + FULL.pageTag] === ((lo & ~OFFSET_MASK) | tag) && full[at + FULL.hi] === hi
       && (full[at + FULL.info]! & RIGHT_FOR[kind]!) !== 0) return at;
-    return this.#refill(at, lo, hi, kind, tag);
+    return this.#fill(at, lo, hi, kind, tag);
   }
 
-  #refill(at: number, lo: number, hi: number, kind: number, tag: number): number {
+  #fill(at: number, lo: number, hi: number, kind: number, tag: number): number {
     const pageTag = (lo & ~OFFSET_MASK) | tag;
     if (this.#tlb.revive(at, pageTag, hi) && (this.#full[at + FULL.info]! & RIGHT_FOR[kind]!) !== 0) {
-      this.counters.revivals++;
+      this.#counters.revivals++;
       return at;
     }
     if (!this.#walk(lo, hi, kind, tag, true)) return -1;
     const walker = this.#walker;
-    this.counters.fills++;
+    this.#counters.fills++;
     if (walker.pageShift !== 12) this.#large.note(lo, hi, walker.pageShift);
     const rights = walker.dirty ? walker.rights : walker.rights & ~RIGHT.write;
     this.#tlb.fill(at, pageTag, hi, rights, walker.global, walker.physLo & this.#memory.a20Mask, walker.physHi, this.#memory.translate(walker.physLo, walker.physHi));
@@ -268,11 +301,11 @@ export class EptMmu implements Mmu {
   #walk(lo: number, hi: number, kind: number, tag: number, update: boolean): boolean {
     if (this.#long && !this.#isCanonical(hi)) return this.#refuseAddress();
     const walker = this.#walker;
-    this.counters.walks++;
+    this.#counters.walks++;
     const result = walker.walk(lo, hi, kind, tag & 3, update);
-    this.counters.walkReferences = walker.references;
+    this.#counters.walkReferences = walker.references;
     if (result === WALK.ok) return true;
-    this.counters.pageFaults++;
+    this.#counters.pageFaults++;
     this.#state.set('faultVector', VECTOR.PF);
     this.#state.set('faultError', walker.errorCode);
     this.#state.setWords('faultAddress', lo, hi);
@@ -285,14 +318,14 @@ export class EptMmu implements Mmu {
   }
 
   #refuseAddress(): boolean {
-    this.counters.canonicalFaults++;
+    this.#counters.canonicalFaults++;
     this.#state.set('faultVector', this.#lastSegmentWasStack() ? VECTOR.SS : VECTOR.GP);
     this.#state.set('faultError', 0);
     return false;
   }
 
   #accessDevice(at: number, offset: number, size: number, kind: number): number {
-    this.counters.mmio++;
+    this.#counters.mmio++;
     const bounce = this.#bounce;
     if (kind === 2) return bounce.floatHigh();
     bounce.begin();
@@ -312,7 +345,7 @@ export class EptMmu implements Mmu {
 
   /** For a write both pages are checked before either is marked or written. */
   #accessAcross(lo: number, hi: number, size: number, kind: number, tag: number): number {
-    this.counters.pageCrossings++;
+    this.#counters.pageCrossings++;
     const offset = lo & OFFSET_MASK;
     const nextLo = (lo & ~OFFSET_MASK) + PAGE_BYTES | 0;
     const nextHi = this.#i32[this.#linearMaskHiWord] === 0 ? 0 : hi + (nextLo === 0 ? 1 : 0) | 0;
@@ -330,7 +363,7 @@ export class EptMmu implements Mmu {
     const hostA = full[first + FULL.host]! >>> 0;
     const hostB = full[second + FULL.host]! >>> 0;
     if (hostB === hostA + PAGE_BYTES && hostA !== 0 && this.#mayTouchBoth(hostA, hostB, kind)) return hostA + offset;
-    if (hostA === 0 || hostB === 0) this.counters.mmio++;
+    if (hostA === 0 || hostB === 0) this.#counters.mmio++;
     const bounce = this.#bounce;
     const length = PAGE_BYTES - offset;
     bounce.begin();
@@ -346,7 +379,7 @@ export class EptMmu implements Mmu {
   }
 
   #wipe(): void {
-    this.counters.wipes++;
+    this.#counters.wipes++;
     this.#tlb.wipe();
     this.#large.clear();
   }
@@ -354,4 +387,8 @@ export class EptMmu implements Mmu {
 
 function gpaOf(lo: number, hi: number): number {
   return (lo >>> 0) + (hi >>> 0) * 0x1_0000_0000;
+}
+
+function slotOf(lo: number, tag: number): number {
+  return (lo >>> 12 & SLOT_MASK) ^ ((tag & 3) === MMU_INDEX.user ? USER_FLIP : 0);
 }

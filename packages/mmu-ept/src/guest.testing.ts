@@ -106,7 +106,7 @@ export class Guest {
   /** The inline probe: the host address, or 0 when it misses. */
   probe(linear: bigint, size: number, kind: AccessKind): number {
     const { data } = this.memory;
-    const entry = PRIVATE_BASE + VCPU_LAYOUT.tlb + Number((linear >> 12n) & BigInt(VCPU_LAYOUT.tlbEntries - 1)) * VCPU_LAYOUT.tlbEntryBytes;
+    const entry = PRIVATE_BASE + VCPU_LAYOUT.tlb + (Number((linear >> 12n) & BigInt(VCPU_LAYOUT.tlbEntries - 1)) * VCPU_LAYOUT.tlbEntryBytes ^ this.state.get('tlbFlip'));
     const wanted = BigInt.asUintN(64, ((linear + BigInt(size - 1)) & ~0xfffn) | data.getBigUint64(this.state.base + STATE.tlbTag, true));
     const tag = kind === 2 ? TLB_ENTRY.execTag : kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag;
     if (data.getBigUint64(entry + tag, true) !== wanted) return 0;

@@ -5,8 +5,14 @@ const REGIONS = 4096;
  * only makes an invalidation wider than needed.
  */
 export class LargePages {
-  readonly #regions = new Uint8Array(REGIONS);
-  readonly #gibibytes = new Uint8Array(REGIONS);
+  readonly #regions: Uint8Array;
+  readonly #gibibytes: Uint8Array;
+
+  /** `bytes`: two tables of `LARGE_PAGE_BUCKETS`, which the generated refill writes too. */
+  constructor(bytes: Uint8Array) {
+    this.#regions = bytes.subarray(0, REGIONS);
+    this.#gibibytes = bytes.subarray(REGIONS, 2 * REGIONS);
+  }
 
   note(lo: number, hi: number, pageShift: number): void {
     if (pageShift === 30) this.#gibibytes[hash(lo >>> 30 | hi << 2)] = 1;

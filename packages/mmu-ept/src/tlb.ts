@@ -1,4 +1,4 @@
-import { WRITE_BARRIER } from '@vmm/memory';
+import { PAGE, WRITE_BARRIER } from '@vmm/memory';
 import type { MachineMemory } from '@vmm/memory';
 import { RIGHT } from '@vmm/paging';
 import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
@@ -9,24 +9,21 @@ const READ = TLB_ENTRY.readTag / 4;
 const WRITE = TLB_ENTRY.writeTag / 4;
 const EXECUTE = TLB_ENTRY.execTag / 4;
 const ADDEND = TLB_ENTRY.addend / 4;
-const SEVERAL = 0xffff;
 
 /** Words of a full entry (`Tlb.full`), 8 a slot. `info`: RIGHT bits, global bit, generation. `host` 0: not memory. */
 export const FULL = { pageTag: 0, hi: 1, info: 2, physLo: 3, physHi: 4, host: 5 } as const;
 export const GLOBAL_BIT = 8;
-const GENERATION_SHIFT = 4;
+export const GENERATION_SHIFT = 4;
 
 /**
  * The direct-mapped table that generated code probes, and beside it the full entries it is derived from: those also cover MMIO and protected pages,
  * which must stay out of the probed table. One slot, one page: clearing a slot forgets the page in every context. @hot
  */
 export class Tlb {
-  readonly full = new Int32Array(ENTRIES * 8);
+  readonly full: Int32Array;
   readonly #memory: MachineMemory;
   readonly #i32: Int32Array;
   readonly #base: number;
-  /** By RAM/ROM page: 1 + the slot that has a write tag for it, 0 none since the last purge, SEVERAL more than one. */
-  readonly #writers: Uint16Array;
   /** Global entries of an older generation are dead. */
   #generation = 0;
 
@@ -34,7 +31,7 @@ export class Tlb {
     this.#memory = memory;
     this.#i32 = memory.i32;
     this.#base = (privateBase + VCPU_LAYOUT.tlb) / 4;
-    this.#writers = new Uint16Array(memory.attributes.length);
+    this.full = new Int32Array(memory.buffer, privateBase + VCPU_LAYOUT.tlbFull, ENTRIES * 8);
     this.wipe();
   }
 
@@ -82,7 +79,7 @@ export class Tlb {
     i32[word + EXECUTE] = execute ? pageTag : -1;
     i32[word + EXECUTE + 1] = execute ? hi : -1;
     i32[word + ADDEND] = host - (pageTag & ~0xfff);
-    if (write) this.#noteWriter(host >>> 0, at);
+    if (write && (attributes & PAGE.STORABLE) === 0) this.#memory.setAttribute(host >>> 0, PAGE.STORABLE);
   }
 
   /** Whether generated code can already store through this slot. */
@@ -98,14 +95,14 @@ export class Tlb {
 
   /** Takes the write tags of one host page back. */
   purgeWrites(hostPage: number): void {
-    const page = (hostPage - this.#memory.ramBase) >>> 12;
-    const writer = this.#writers[page]!;
-    this.#writers[page] = 0;
-    if (writer === SEVERAL) for (let at = 0; at < ENTRIES * 8; at += 8) this.#purgeSlot(at, hostPage | 0);
-    else if (writer !== 0) this.#purgeSlot(writer - 1 << 3, hostPage | 0);
+    if ((this.#memory.attributesAt(hostPage) & PAGE.STORABLE) === 0) return;
+    const { full } = this;
+    for (let at = FULL.host; at < ENTRIES * 8; at += 8) if (full[at] === (hostPage | 0)) this.#purgeSlot(at - FULL.host);
+    this.#memory.clearAttribute(hostPage, PAGE.STORABLE);
   }
 
   /** Global entries filled so far may no longer be taken over. */
+  get generation(): number { return this.#generation; }
   endGeneration(): void {
     this.#generation = this.#generation + 1 & 0x7ff_ffff;
     if (this.#generation === 0) this.wipe();
@@ -114,23 +111,14 @@ export class Tlb {
   wipe(): void {
     this.full.fill(-1);
     this.#i32.fill(-1, this.#base, this.#base + ENTRIES * ENTRY_WORDS);
-    this.#writers.fill(0);
   }
 
-  #purgeSlot(at: number, hostPage: number): void {
-    if (this.full[at + FULL.host] !== hostPage) return;
+  #purgeSlot(at: number): void {
     this.#i32[this.#base + at + WRITE] = -1;
     this.#i32[this.#base + at + WRITE + 1] = -1;
   }
 
   #conceal(at: number): void {
     this.#i32.fill(-1, this.#base + at, this.#base + at + ADDEND);
-  }
-
-  #noteWriter(host: number, at: number): void {
-    const page = (host - this.#memory.ramBase) >>> 12;
-    const slot = (at >> 3) + 1;
-    const writer = this.#writers[page]!;
-    if (writer !== slot) this.#writers[page] = writer === 0 ? slot : SEVERAL;
   }
 }

@@ -1,3 +1,4 @@
+import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 /**
  * What every MMU package offers to the CPU. Linear addresses come as two 32-bit words (`lo`, `hi`; any sign) so that no call boxes a number.
  * Guest faults are values: a failing call records them in the state block (faultVector, faultError, faultAddress) and says so in its result.
@@ -39,6 +40,11 @@ export interface Mmu {
    * Fetches from anything but memory find all ones there.
    */
   access(lo: number, hi: number, size: number, kind: AccessKind): number;
+  /**
+   * Defines a function with the signature of `access` in a module of generated code, which handles what it can and calls `slow` (`access` itself)
+   * for the rest. Without it generated code calls `slow` every time.
+   */
+  defineAccess?(module: ModuleBuilder, slow: FunctionRef): FunctionRef;
   /** Carries out the write assembled in the bounce buffer by the last `access`. 0 done, 1 fault recorded. */
   commit(): number;
 

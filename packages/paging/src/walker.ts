@@ -40,6 +40,13 @@ export class PageWalker {
   pkru = 0;
   pkrs = 0;
 
+  /** The table root's physical address. */
+  get rootLo(): number { return this.#rootLo; }
+  get rootHi(): number { return this.#rootHi; }
+  /** The format flattened (`LEVEL_WORD`) and the rights by asker and entry bits (`RIGHTS_INDEX`): what a generated walk needs. */
+  get compiledLevels(): Int32Array { return this.#levels; }
+  get compiledRights(): Uint8Array { return this.#rights; }
+
   readonly #stage2: Stage2;
   readonly #i32: Int32Array<ArrayBufferLike>;
   readonly #model: PagingModel;

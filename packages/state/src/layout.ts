@@ -19,6 +19,8 @@ export const STATE_FIELDS = {
   gpr: f('i64', 16), zero: f('i64'), rip: f('i64'),
   flagResult: f('i64'), flagAux: f('i32'), eflags: f('i32'),
   tlbTag: f('i64'), linearMask: f('i64'), blockRip: f('i64'),
+  /** XORed into the byte offset of a TLB entry: user and supervisor entries of a page live in different slots (`TLB_USER_FLIP`, or 0). */
+  tlbFlip: f('i32'),
   /** Non-zero: something wants the run loop (interrupt, timer, stop). Written by other workers too. */
   pending: f('i32'), budget: f('i32'),
   /** Effective segments for address generation, ES CS SS DS FS GS and one always-zero slot: base i64, limit i32, checks i32 (see segments.ts). */
@@ -80,10 +82,17 @@ export const VCPU_LAYOUT = {
   tlb: 0x1_0000,
   tlbEntries: 4096,
   tlbEntryBytes: 32,
-  blockHash: 0x4_0000,
-  blockHashEntries: 0x8000,
-  records: 0x10_0000,
-  recordsBytes: 0xf0_0000,
+  /** What the generated TLB refill reads: see `@vmm/mmu-ept`. */
+  refill: 0x4000,
+  refillBytes: 0x400,
+  /** Full TLB entries, 32 bytes each, and where large pages may be cached: the MMU's own. */
+  tlbFull: 0x4_0000,
+  largePages: 0x6_0000,
+  largePagesBytes: 0x2000,
+  blockHash: 0x10_0000,
+  blockHashEntries: 0x1_0000,
+  records: 0x20_0000,
+  recordsBytes: 0xe0_0000,
   sizeBytes: 0x100_0000,
 } as const;
 
@@ -92,6 +101,7 @@ export const VCPU_LAYOUT = {
  * A probe for `size` bytes compares ((address + size - 1) & ~0xfff) | tlbTag: one compare covers page, permission, context and page crossing.
  * `addend` (i32): host address = low 32 bits of linear address + addend (mod 2^32).
  */
+export const TLB_USER_FLIP = 0x800 * VCPU_LAYOUT.tlbEntryBytes;
 export const TLB_ENTRY = { readTag: 0, writeTag: 8, execTag: 16, addend: 24 } as const;
 
 /** The low 12 bits of `tlbTag`: MMU index (who asks) in bits 0..1, address-space tag above. */

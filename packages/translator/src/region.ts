@@ -41,7 +41,7 @@ export class RegionEmitter {
     for (const { page, host } of this.#graph.pages) {
       if (page === 0) continue;
       const at = fn.let(w.and(w.add(state('rip'), w.i64(page * PAGE)), this.#machine.is64 ? w.i64(-PAGE) : w.i64(-PAGE, 0)));
-      const entry = fn.let(tlbEntry(at));
+      const entry = fn.let(tlbEntry(this.#machine.stateBase, at));
       const tag = w.ne(w.load('i64', 64, entry, tlb + TLB_ENTRY.execTag), w.or(at, state('tlbTag')));
       const addend = w.ne(w.add(w.wrap(at), w.load('i32', 32, entry, tlb + TLB_ENTRY.addend)), w.i32(host));
       // after a change of address space the TLB may simply not know the page yet

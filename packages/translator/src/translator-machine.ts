@@ -1,10 +1,9 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { CS, FS, GS, Machine } from '@vmm/isa';
 import type { CalloutName, Flag } from '@vmm/isa';
-import { tlbEntry } from '@vmm/cpu';
 import type { InterpreterCore } from '@vmm/cpu';
 import { OpKind } from '@vmm/decoder';
-import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
+import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, Label, Local } from '@vmm/wasm';
 import type { Step } from './flow-graph.ts';
@@ -26,6 +25,7 @@ export type Outcome = { readonly type: 'next' } | { readonly type: 'dynamic'; re
 export const STATUS = { dispatch: 1, fault: 3, interpret: 4 } as const;
 
 const SP = 4;
+const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes);
 const CARRY_IN = new Set(['adc', 'sbb']);
 
 /**
@@ -36,6 +36,7 @@ export class TranslatorMachine extends Machine {
   readonly core: InterpreterCore;
   readonly privateBase: number;
   readonly is64: boolean;
+  readonly #isUser: boolean;
   readonly #word: 'i32' | 'i64';
   readonly #registers: (Local | undefined)[] = [];
   readonly written = new Set<number>();
@@ -56,11 +57,12 @@ export class TranslatorMachine extends Machine {
   #left = 0;
   #prepared = new Map<number, Expr>();
 
-  constructor(privateBase: number, core: InterpreterCore, is64: boolean) {
+  constructor(privateBase: number, core: InterpreterCore, is64: boolean, isUser: boolean) {
     super(privateBase + VCPU_LAYOUT.state);
     this.privateBase = privateBase;
     this.core = core;
     this.is64 = is64;
+    this.#isUser = isUser;
     this.#word = is64 ? 'i64' : 'i32';
   }
 
@@ -314,16 +316,17 @@ export class TranslatorMachine extends Machine {
   }
   linearSource(offset: Expr, bytes: number, write = false): Expr { return this.linear(this.#step.inst.seg, offset, bytes, write); }
 
+  #flipped(entry: Expr): Expr { return this.#isUser ? w.xor(entry, w.i32(TLB_USER_FLIP)) : entry; }
   /** Entry address and whether its tag fits. */
   #probe(linear: Expr, bytes: number, tagOffset: number): { entry: Expr; misses: Expr } {
     const { fn } = this;
     const tlb = this.privateBase + VCPU_LAYOUT.tlb;
     if (this.is64) {
-      const entry = fn.let(tlbEntry(linear));
+      const entry = fn.let(this.#flipped(w.and(w.wrap(w.shrU(linear, w.i64(7))), ENTRY_MASK)));
       const wanted = w.or(w.and(w.add(linear, w.i64(bytes - 1)), w.i64(-4096)), fn.get(this.#tag));
       return { entry, misses: w.ne(w.load('i64', 64, entry, tlb + tagOffset), wanted) };
     }
-    const entry = fn.let(w.and(w.shrU(linear, w.i32(7)), w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes)));
+    const entry = fn.let(this.#flipped(w.and(w.shrU(linear, w.i32(7)), ENTRY_MASK)));
     const wanted = w.or(w.and(w.add(linear, w.i32(bytes - 1)), w.i32(-4096)), w.wrap(fn.get(this.#tag)));
     return { entry, misses: w.ne(w.load('i32', 32, entry, tlb + tagOffset), wanted) };
   }

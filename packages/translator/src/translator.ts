@@ -131,7 +131,7 @@ export class RegionTranslator implements Translator {
     if (step.form.rep !== 0) return false;
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule();
-    const machine = new TranslatorMachine(privateBase, core, step.inst.mode === 64);
+    const machine = new TranslatorMachine(privateBase, core, step.inst.mode === 64, false);
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
@@ -155,7 +155,7 @@ export class RegionTranslator implements Translator {
     const { module, core } = handlers.extensionModule();
     const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
     for (const wanted of batch) {
-      const machine = new TranslatorMachine(privateBase, core, (wanted.modeKey & MODE.CODE_SIZE) === MODE.CODE64);
+      const machine = new TranslatorMachine(privateBase, core, (wanted.modeKey & MODE.CODE_SIZE) === MODE.CODE64, (wanted.modeKey & MODE.USER) !== 0);
       const ref = module.define(['i32'], ['i32'], (fn) => { new RegionEmitter(machine, wanted.graph).emit(fn); });
       made.push({ wanted, slot: handlers.takeSlot(), ref });
     }
