@@ -199,6 +199,9 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
             fn.return(w.i32(EXIT.fault));
           });
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.interpret)), () => {
+            // it is the first record: what its block was charged (a region's stub nothing) is given back before the other is entered
+            const charged = w.load('i32', 32, w.sub(fn.get(record), w.i32(RECORD.sizeBytes)), BLOCK_HEADER.instructions);
+            fn.store(32, w.i32(0), at('budget'), w.add(w.load('i32', 32, w.i32(0), at('budget')), charged));
             fn.set(record, interpreted.call(fn.get(host)));
             fn.if(fn.get(record), () => {
               // a region's stub says that it has no instructions: it counts its own and takes flags as they are
