@@ -10,6 +10,7 @@ export const EXIT = {
   internal: 5,
   guestUnavailable: 6,
   halted: 7,
+  diverged: 8,
   interrupted: 130,
   brokenPipe: 141,
   terminated: 143,
@@ -23,6 +24,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   5    a worker of the machine died, or a bug in vmm
   6    the guest's files cannot be obtained
   7    the guest halted for ever: HLT with interrupts off
+  8    vmm lockstep: the engines differ
   130  SIGINT (Ctrl-C outside the guest)   143  SIGTERM   141  nobody reads our output any more
   else the guest wrote v to the debug-exit port: (v << 1) | 1, as QEMU's isa-debug-exit`;
 

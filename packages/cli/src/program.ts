@@ -45,6 +45,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .configureOutput({ writeErr: (text) => { writeAll(2, text.replace(/^error: /, 'vmm: ').replace('\n(', ' (')); } })
     .showSuggestionAfterError(true);
   addRun(program).action(async (options: RunOptions) => { code = await run(options, signal); });
+  addLockstep(program).action(async (options: LockstepOptions) => { code = await lockstep(options, signal); });
   program.command('guests').description('list the guests that vmm can boot by name').action(() => { writeAll(1, listGuests()); });
   program.command('schema').description('print the JSON Schema of vmm.config.json').action(() => { writeAll(1, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`); });
   try {
@@ -57,9 +58,8 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
   return code;
 }
 
-function addRun(program: Command): Command {
-  return program.command('run')
-    .description('boot a guest; its first serial port is this terminal')
+function addImage(command: Command): Command {
+  return command
     .option('-g, --guest <name>', `${[NANO, ...GUESTS.map((guest) => guest.name)].join(', ')} (default ${DEFAULT_GUEST})`)
     .option('-k, --kernel <file>', 'your own kernel: bzImage, ELF with a PVH note, or multiboot 1')
     .option('-i, --initrd <file>', 'initial RAM disk')
@@ -67,6 +67,21 @@ function addRun(program: Command): Command {
     .addOption(new Option('--cmdline <text>', 'the same as --append').hideHelp())
     .option('-m, --memory <size>', 'guest memory, 4M to 3G (default 256M)')
     .option('--cpu <model>', `CPU model: ${CPU_MODEL_NAMES.join(', ')}`)
+    .option('--offline', 'take guests from the cache only');
+}
+
+function addLockstep(program: Command): Command {
+  return addImage(program.command('lockstep').alias('diff').description('run a guest on the interpreter and the translator at once; the first instruction that differs is printed'))
+    .option('-n, --instructions <count>', 'stop after so many (1e9 is understood)', '1e8')
+    .option('--every <count>', 'instructions between two comparisons of all registers at most', '5000')
+    .option('--memory-every <count>', 'instructions between two comparisons of memory', '5e6')
+    .option('--input <text>', 'typed into the serial line; \\n ends a line')
+    .option('--output', 'show the guest\'s output')
+    .option('--json', 'the result as a JSON line');
+}
+
+function addRun(program: Command): Command {
+  return addImage(program.command('run').description('boot a guest; its first serial port is this terminal'))
     .option('--engine <name>', `how the guest is run: ${ENGINES.join(', ')}`)
     .option('--clock <kind>', 'host, scale=<factor>, or instructions=<per second> for runs that repeat')
     .option('--placement <where>', 'auto, or serial=vcpu|worker,debugConsole=vcpu|worker')
@@ -77,8 +92,31 @@ function addRun(program: Command): Command {
     .option('--stats', 'print counters at the end')
     .option('--progress', 'show progress even when stderr is no terminal')
     .option('--no-progress', 'show no progress')
-    .option('--offline', 'take guests from the cache only')
     .addHelpText('after', `\n${KEYS_TEXT}\n\n${EXIT_CODE_HELP}`);
+}
+
+interface LockstepOptions extends Pick<RunOptions, 'guest' | 'kernel' | 'initrd' | 'append' | 'memory' | 'cpu' | 'json' | 'offline'> {
+  readonly instructions: string;
+  readonly every: string;
+  readonly memoryEvery: string;
+  readonly input?: string;
+  readonly output?: boolean;
+}
+
+async function lockstep(options: LockstepOptions, signal: AbortSignal): Promise<number> {
+  const { guest, kernel, initrd, append, memory, cpu } = options;
+  const config = parseConfig(defined({ guest, kernel, initrd, append, memory, cpu }), 'from the command line');
+  const { lockstepCommand } = await import('./lockstep-command.ts');
+  return lockstepCommand(config, {
+    instructions: count('instructions', options.instructions), every: count('every', options.every), memoryEvery: count('memory-every', options.memoryEvery),
+    input: options.input?.replaceAll('\\n', '\n'), json: options.json ?? false, offline: options.offline ?? false, showsOutput: options.output ?? false,
+  }, signal);
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (value >= 1) return Math.floor(value);
+  throw new VmmError('OPTION_INVALID', `Cannot use --${name} "${text}"`, { hint: 'Give a number of instructions, such as 5000 or 1e9.' });
 }
 
 async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
