@@ -20,7 +20,9 @@ export interface TranslatorOptions {
   readonly batchDelayMs?: number;
 }
 
-interface Wanted { readonly graph: FlowGraph; readonly host: number; readonly modeKey: number; isStale: boolean }
+/** What stays of a region once it is made: its graph must not, it is most of the heap then. */
+interface Region { readonly host: number; readonly modeKey: number; isStale: boolean }
+interface Wanted { readonly graph: FlowGraph; readonly region: Region }
 
 const PAGE = 4096;
 const MODES = [16, 32, 64] as const;
@@ -74,7 +76,9 @@ export class RegionTranslator implements Translator {
     }, DEFAULT_LIMITS);
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
     else {
-      this.#queue.push(this.#watch({ graph, host, modeKey, isStale: false }));
+      const region = { host, modeKey, isStale: false };
+      this.#watch(region, graph);
+      this.#queue.push({ graph, region });
       for (const block of graph.blocks) this.#queued.add(graph.hostOf(block.delta));
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
@@ -90,13 +94,14 @@ export class RegionTranslator implements Translator {
   }
 
   /** From now on the code's bytes are watched: a region whose code changes before it is made is not made, after that it dies. */
-  #watch(wanted: Wanted): Wanted {
+  #watch(region: Region, graph: FlowGraph): void {
     const { blocks } = this.#context;
-    const { graph, host, modeKey } = wanted;
+    const { host, modeKey } = region;
+    const { pages } = graph;
     const ranges: { from: number; to: number }[] = [];
     for (const block of graph.blocks) {
       const start = (host & PAGE - 1) + block.delta, end = (host & PAGE - 1) + block.endDelta;
-      for (const { page, host: base } of graph.pages) {
+      for (const { page, host: base } of pages) {
         const from = Math.max(start, page * PAGE), to = Math.min(end, (page + 1) * PAGE);
         if (from < to) ranges.push({ from: base + from - page * PAGE, to: base + to - page * PAGE });
       }
@@ -104,17 +109,16 @@ export class RegionTranslator implements Translator {
     const unit: CodeUnit = {
       overlaps: (at, size) => ranges.some((range) => at < range.to && at + size > range.from),
       kill: () => {
-        if (wanted.isStale) return;
-        wanted.isStale = true;
+        if (region.isStale) return;
+        region.isStale = true;
         this.counters.regionDeaths++;
         const page = Math.floor(host / PAGE);
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
         blocks.removeRegion(host, modeKey);
-        for (const { host: at } of graph.pages) blocks.unwatch(at, unit);
+        for (const { host: at } of pages) blocks.unwatch(at, unit);
       },
     };
-    for (const { host: at } of graph.pages) blocks.watch(at, unit);
-    return wanted;
+    for (const { host: at } of pages) blocks.watch(at, unit);
   }
 
   /** Whether the builder of a form emits code without calling TypeScript; found out by trying. */
@@ -147,7 +151,7 @@ export class RegionTranslator implements Translator {
 
   #translate(): void {
     const { handlers, blocks, privateBase } = this.#context;
-    const batch = this.#queue.filter((wanted) => !wanted.isStale);
+    const batch = this.#queue.filter(({ region }) => !region.isStale);
     this.#queue = [];
     this.#queued.clear();
     if (batch.length === 0) this.#instructionsUsed = 0;
@@ -155,17 +159,18 @@ export class RegionTranslator implements Translator {
     const { module, core } = handlers.extensionModule();
     const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
     for (const wanted of batch) {
-      const machine = new TranslatorMachine(privateBase, core, (wanted.modeKey & MODE.CODE_SIZE) === MODE.CODE64, (wanted.modeKey & MODE.USER) !== 0);
-      const ref = module.define(['i32'], ['i32'], (fn) => { new RegionEmitter(machine, wanted.graph).emit(fn); });
+      const { graph, region: { modeKey } } = wanted;
+      const machine = new TranslatorMachine(privateBase, core, (modeKey & MODE.CODE_SIZE) === MODE.CODE64, (modeKey & MODE.USER) !== 0);
+      const ref = module.define(['i32'], ['i32'], (fn) => { new RegionEmitter(machine, graph).emit(fn); });
       made.push({ wanted, slot: handlers.takeSlot(), ref });
     }
     for (const { slot, ref } of made) module.elements(slot, [ref]);
     const bytes = module.finish();
     new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
-    for (const { wanted, slot } of made) {
-      blocks.installRegion(wanted.host, wanted.modeKey, slot);
+    for (const { wanted: { graph, region }, slot } of made) {
+      blocks.installRegion(region.host, region.modeKey, slot);
       this.counters.regions++;
-      for (const block of wanted.graph.blocks) this.counters.regionInstructions += block.steps.length;
+      for (const block of graph.blocks) this.counters.regionInstructions += block.steps.length;
     }
     this.#instructionsUsed = 0;
     this.counters.modules++;
