@@ -89,7 +89,7 @@ function addRun(program: Command): Command {
     .option('--triple-fault <what>', 'stop (default) or reset')
     .option('-c, --config <file>', 'configuration file (default: vmm.config.ts, .js or .json here, if there is one)')
     .option('--json', 'events as JSON lines on stdout, the guest\'s output among them')
-    .option('--stats', 'print counters at the end')
+    .option('--stats', 'print speed and the counters of translator, code cache, MMU and exits at the end')
     .option('--progress', 'show progress even when stderr is no terminal')
     .option('--no-progress', 'show no progress')
     .addHelpText('after', `\n${KEYS_TEXT}\n\n${EXIT_CODE_HELP}`);

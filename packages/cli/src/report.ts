@@ -19,13 +19,32 @@ export function describeDump(dump: RegisterDump): string {
   return `mode ${dump.mode}\n${[...rows, ...recent].join('\n')}\n`;
 }
 
+/** Which counters belong together; a counter that is in no group is printed with the last one. */
+const COUNTER_GROUPS: readonly { readonly title: string; readonly names: readonly string[] }[] = [
+  { title: 'exits of generated code', names: ['runs', 'callouts', 'exceptions', 'interrupts', 'extensionForms'] },
+  { title: 'code cache', names: ['decodedBlocks', 'decodedInstructions', 'killedBlocks', 'flushes', 'lookups'] },
+  { title: 'MMU', names: ['slowAccesses', 'walks', 'walkReferences', 'fills', 'revivals', 'pageFaults', 'canonicalFaults', 'mmio', 'pageCrossings', 'codeWrites', 'tags', 'wipes', 'invalidations', 'largeInvalidations'] },
+  { title: 'translator', names: ['regions', 'regionInstructions', 'regionBytes', 'modules', 'regionDeaths', 'translateMs', 'untranslatable'] },
+];
+
 export function describeStats(state: Pick<MachineState, 'instructions' | 'virtualTimeNs' | 'counters'>, wallMs: number): string {
   const seconds = wallMs / 1000;
   const mips = state.instructions / 1e6 / Math.max(seconds, 1e-9);
   const lines = [
     `instructions ${state.instructions}`, `wall-clock seconds ${seconds.toFixed(3)}`, `MIPS ${mips.toFixed(1)}`,
     `virtual seconds ${(state.virtualTimeNs / 1e9).toFixed(3)}`,
-    ...Object.entries(state.counters).map(([name, value]) => `${name} ${value}`),
+    ...describeCounters(state.counters),
   ];
   return `${lines.join('\n')}\n`;
 }
+
+function describeCounters(counters: MachineState['counters']): string[] {
+  const grouped = new Set(['instructions', ...COUNTER_GROUPS.flatMap(({ names }) => names)]);
+  const others = Object.keys(counters).filter((name) => !grouped.has(name));
+  return COUNTER_GROUPS.flatMap(({ title, names }, i) => {
+    const present = [...names, ...(i === COUNTER_GROUPS.length - 1 ? others : [])].filter((name) => name in counters);
+    return present.length === 0 ? [] : [title, ...present.map((name) => `  ${name} ${formatCount(counters[name] ?? 0)}`)];
+  });
+}
+
+const formatCount = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1));
