@@ -1,0 +1,2 @@
+export { CLIFFS, MEMORY_MIB } from './cliffs.asm.ts';
+export { cliffsImage } from './cliffs.ts';
