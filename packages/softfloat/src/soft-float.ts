@@ -10,6 +10,8 @@ export interface SoftFloatOptions {
   readonly flagsAddress: number;
   /** Address of an i32 that receives `x80_rem`'s quotient bits. Default: the word after the flags. */
   readonly quotientAddress?: number;
+  /** Half-precision arithmetic too, which no x86 instruction before AVX-512 has. Default: conversions only. */
+  readonly half?: boolean;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface SoftFloatOptions {
  * `f64_expand` (destination, bits).
  */
 export function defineSoftFloat(module: ModuleBuilder, options: SoftFloatOptions): Readonly<Record<string, FunctionRef>> {
-  const functions: Record<string, FunctionRef> = {}, { flagsAddress, quotientAddress = flagsAddress + 4 } = options;
+  const functions: Record<string, FunctionRef> = {}, { flagsAddress, quotientAddress = flagsAddress + 4, half = false } = options;
   const targets = Object.values(FORMATS).map((format) => makeTarget(module, format, flagsAddress));
   for (const target of targets) {
     const { name } = target.format;
@@ -27,7 +29,7 @@ export function defineSoftFloat(module: ModuleBuilder, options: SoftFloatOptions
       if (from.name !== name) functions[`${from.name}_to_${name}`] = defineConvert(module, from, target);
     }
     if (name === 'f32' || name === 'f64') functions[`${name}_expand`] = defineExpand(module, target.format, flagsAddress);
-    if (name === 'f16') continue;
+    if (name === 'f16' && !half) continue;
     functions[`${name}_add`] = defineAdd(module, target, false);
     functions[`${name}_sub`] = defineAdd(module, target, true);
     functions[`${name}_mul`] = defineMultiply(module, target);
