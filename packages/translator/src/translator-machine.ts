@@ -5,8 +5,14 @@ import type { InterpreterCore } from '@vmm/cpu';
 import { OpKind } from '@vmm/decoder';
 import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import * as w from '@vmm/wasm';
-import type { Expr, FunctionBuilder, Label, Local } from '@vmm/wasm';
+import type { Expr, FunctionBuilder, FunctionRef, Label, Local, ModuleBuilder, ValueType } from '@vmm/wasm';
 import type { Step } from './flow-graph.ts';
+
+/**
+ * How and where code leaves by the common exit, in one constant: distance of rip from the entry (biased), instructions to give back to the budget,
+ * what the three flag words mean, and why.
+ */
+const SITE = { BIAS: 0x8000, LEFT_SHIFT: 16, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30 } as const;
 
 /** Kinds of the lazy flags in locals. `ready`: fR is the result (sign-extended), fA is flagAux. Others: operation and size. */
 const KIND = { ready: 0, add: 1, sub: 2, logic: 3 } as const;
@@ -40,12 +46,16 @@ export class TranslatorMachine extends Machine {
   readonly #word: 'i32' | 'i64';
   readonly #registers: (Local | undefined)[] = [];
   readonly written = new Set<number>();
+  /** Where code with a target in `rip` goes, and where sites go (site, flag result, operands on the stack). */
   #out!: Label;
+  #exit!: Label;
+  readonly #module: ModuleBuilder;
+  readonly #probes: Map<string, FunctionRef>;
   ripBase!: Local;
+  /** In the word type of the mode, as everything that is an address. */
   rip!: Local;
   status!: Local;
   budget!: Local;
-  #tag!: Local;
   #kind!: Local;
   #flagA!: Local;
   #flagB!: Local;
@@ -57,10 +67,13 @@ export class TranslatorMachine extends Machine {
   #left = 0;
   #prepared = new Map<number, Expr>();
 
-  constructor(privateBase: number, core: InterpreterCore, is64: boolean, isUser: boolean) {
+  /** `probes`: the module's own probe functions so far, by what they do. */
+  constructor(module: ModuleBuilder, probes: Map<string, FunctionRef>, privateBase: number, core: InterpreterCore, is64: boolean, isUser: boolean) {
     super(privateBase + VCPU_LAYOUT.state);
     this.privateBase = privateBase;
     this.core = core;
+    this.#module = module;
+    this.#probes = probes;
     this.is64 = is64;
     this.#isUser = isUser;
     this.#word = is64 ? 'i64' : 'i32';
@@ -71,19 +84,25 @@ export class TranslatorMachine extends Machine {
   /** Emits body and epilogue, then puts the prologue (which must know what the body used) in front. */
   region(fn: FunctionBuilder, checkEntry: (leave: () => void) => void, body: () => void): void {
     this.fn = fn;
-    this.ripBase = fn.local('i64');
-    this.rip = fn.local('i64');
+    this.ripBase = fn.local(this.#word);
+    this.rip = fn.local(this.#word);
     this.status = fn.local('i32');
     this.budget = fn.local('i32');
-    this.#tag = fn.local('i64');
     this.#kind = fn.local('i32');
     this.#flagA = fn.local(this.#word);
     this.#flagB = fn.local(this.#word);
     this.#flagR = fn.local(this.#word);
     this.pending = { type: 'locals' };
+    const site = fn.local('i32');
+    const siteType = this.#module.typeIndex({ params: [], results: ['i32', this.#word, this.#word, this.#word] });
     fn.block((out) => {
       this.#out = out;
-      body();
+      fn.blockOf(siteType, (exit) => {
+        this.#exit = exit;
+        body();
+      });
+      for (const local of [this.#flagB, this.#flagA, this.#flagR, site]) fn.take(local);
+      this.#takeSite(fn.get(site));
     });
     this.#epilogue();
     const code = fn.code.finish();
@@ -93,11 +112,23 @@ export class TranslatorMachine extends Machine {
     fn.code.raw(code);
   }
 
+  #takeSite(site: Expr): void {
+    const { fn } = this;
+    const delta = w.sub(w.and(site, w.i32(0xffff)), w.i32(SITE.BIAS));
+    fn.set(this.rip, w.add(fn.get(this.ripBase), this.is64 ? w.extendS(delta) : delta));
+    fn.set(this.budget, w.add(fn.get(this.budget), w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(0x1ff))));
+    fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.i32(STATUS.dispatch)));
+    fn.unless(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
+      const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3)));
+      const size = w.shl(w.i32(1), w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
+      fn.set(this.#kind, w.select(operation, w.add(w.mul(operation, w.i32(16)), size), w.i32(0)));
+    });
+  }
+
   #prologue(): void {
     const { fn } = this;
-    fn.set(this.ripBase, w.load('i64', 64, w.i32(0), this.stateAddress('rip')));
+    fn.set(this.ripBase, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('rip')));
     fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
-    fn.set(this.#tag, w.load('i64', 64, w.i32(0), this.stateAddress('tlbTag')));
     const word = (field: 'flagA' | 'flagB' | 'flagResult'): Expr => w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress(field));
     fn.set(this.#kind, w.load('i32', 32, w.i32(0), this.stateAddress('flagKind')));
     fn.set(this.#flagR, word('flagResult'));
@@ -122,37 +153,48 @@ export class TranslatorMachine extends Machine {
     fn.store(64, w.i32(0), this.stateAddress('flagB'), wide(fn.get(this.#flagB)));
     fn.store(64, w.i32(0), this.stateAddress('flagResult'), this.is64 ? fn.get(this.#flagR) : w.extendS(fn.get(this.#flagR)));
     fn.store(32, w.i32(0), this.stateAddress('flagAux'), this.is64 ? w.wrap(fn.get(this.#flagA)) : fn.get(this.#flagA));
-    fn.store(64, w.i32(0), this.stateAddress('rip'), fn.get(this.rip));
+    fn.store(64, w.i32(0), this.stateAddress('rip'), wide(fn.get(this.rip)));
     fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
     fn.return(fn.get(this.status));
   }
 
-  ripAt(delta: number): Expr {
-    const sum = w.add(this.fn.get(this.ripBase), w.i64(delta));
-    return this.is64 ? sum : w.and(sum, w.i64(-1, 0));
-  }
+  /** In the word type of the mode. */
+  ripWord(delta: number): Expr { return w.add(this.fn.get(this.ripBase), this.is64 ? w.i64(delta) : w.i32(delta)); }
+  ripAt(delta: number): Expr { return this.is64 ? this.ripWord(delta) : w.extendU(this.ripWord(delta)); }
 
-  /** Leave for the dispatcher at a static address. */
-  leaveTo(delta: number): void {
-    this.flushFlags();
-    this.#leave(this.ripAt(delta), STATUS.dispatch);
+  /** Leave for the dispatcher at a static address. Static knowledge stays as it is. */
+  leaveTo(delta: number): void { this.#leaveAt(delta, 0, 0); }
+  /** Cold: the current instruction faults (or must be retried); nothing of it has happened. */
+  #leaveFault(): void { this.#leaveAt(this.#step.delta, this.#left, SITE.FAULT); }
+  #leaveAt(delta: number, left: number, why: number): void {
+    const { fn, pending } = this;
+    if (delta < -SITE.BIAS || delta >= SITE.BIAS) { this.#leaveFar(delta); return; }
+    const word = (value: Expr): Expr => this.is64 ? value.type === 'i64' ? value : w.extendU(value) : value.type === 'i64' ? w.wrap(value) : value;
+    const none = this.is64 ? w.i64(0) : w.i32(0);
+    let meaning: number, words: readonly Expr[];
+    if (pending.type === 'locals') {
+      meaning = SITE.KEEP_KIND;
+      words = [fn.get(this.#flagR), fn.get(this.#flagA), fn.get(this.#flagB)];
+    } else if (pending.type === 'ready') {
+      meaning = 0;
+      words = [word(pending.result), word(pending.aux), none];
+    } else {
+      meaning = KIND[pending.operation] << SITE.OPERATION_SHIFT | Math.log2(pending.size) << SITE.SIZE_SHIFT;
+      words = pending.operation === 'logic' ? [word(pending.result), none, none] : [word(pending.result), word(pending.a), word(pending.b)];
+    }
+    fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left << SITE.LEFT_SHIFT | meaning | why), ...words]);
   }
-  #leave(rip: Expr, status: number): void {
-    this.fn.set(this.rip, rip);
-    this.fn.set(this.status, w.i32(status));
-    this.fn.br(this.#out);
-  }
-  /** Cold: the current instruction faults (or must be retried); nothing of it has happened. Static knowledge stays as it is. */
-  #leaveFault(): void {
-    const { fn } = this;
+  /** A jump or call out of the region to somewhere a site's constant cannot name. */
+  #leaveFar(delta: number): void {
     this.flushFlags(false);
-    fn.set(this.budget, w.add(fn.get(this.budget), w.i32(this.#left)));
-    this.#leave(this.ripAt(this.#step.delta), STATUS.fault);
+    this.fn.set(this.rip, this.ripWord(delta));
+    this.fn.set(this.status, w.i32(STATUS.dispatch));
+    this.fn.br(this.#out);
   }
   /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */
   pollEvents(delta: number): void {
     const { fn } = this;
-    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => { this.#leave(this.ripAt(delta), STATUS.dispatch); });
+    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => { this.leaveTo(delta); });
   }
   spend(instructions: number): void { this.fn.set(this.budget, w.sub(this.fn.get(this.budget), w.i32(instructions))); }
 
@@ -304,10 +346,10 @@ export class TranslatorMachine extends Machine {
   // --- memory ---
 
   /** The linear address as the probe wants it: i32 outside long mode, i64 inside. */
-  #narrow(linear: Expr): Expr { return this.is64 ? linear : this.fn.let(w.wrap(linear)); }
+  #narrow(linear: Expr): Expr { return this.is64 ? linear : w.narrowed(linear); }
   linear(segment: number, offset: Expr, bytes: number, write = false): Expr {
     // FLAT says nothing about FS and GS, and CS cannot be written
-    if (segment !== FS && segment !== GS && (this.is64 || segment !== CS)) return this.fn.let(offset);
+    if (segment !== FS && segment !== GS && (this.is64 || segment !== CS)) return this.is64 ? this.fn.let(offset) : w.extendU(this.fn.let(w.narrowed(offset)));
     if (this.is64) return this.fn.let(w.add(offset, w.load('i64', 64, w.i32(0), this.stateAddress('segment', segment * 2))));
     const linear = this.fn.let(this.core.segmentLinear.call(w.i32(segment * 16), offset, w.i32(bytes | (write ? 0x100 : 0))));
     // a failed check has recorded its fault and gives an address above 4 GiB
@@ -316,51 +358,53 @@ export class TranslatorMachine extends Machine {
   }
   linearSource(offset: Expr, bytes: number, write = false): Expr { return this.linear(this.#step.inst.seg, offset, bytes, write); }
 
-  #flipped(entry: Expr): Expr { return this.#isUser ? w.xor(entry, w.i32(TLB_USER_FLIP)) : entry; }
-  /** Entry address and whether its tag fits. */
-  #probe(linear: Expr, bytes: number, tagOffset: number): { entry: Expr; misses: Expr } {
-    const { fn } = this;
-    const tlb = this.privateBase + VCPU_LAYOUT.tlb;
-    if (this.is64) {
-      const entry = fn.let(this.#flipped(w.and(w.wrap(w.shrU(linear, w.i64(7))), ENTRY_MASK)));
-      const wanted = w.or(w.and(w.add(linear, w.i64(bytes - 1)), w.i64(-4096)), fn.get(this.#tag));
-      return { entry, misses: w.ne(w.load('i64', 64, entry, tlb + tagOffset), wanted) };
+  /**
+   * The module's function that looks an address up: (linear) -> host address or 0, or with a value (linear, value) -> whether it was stored.
+   * Functions of the module, so that a site is small; V8 inlines them where code is hot.
+   */
+  #probe(bytes: number, kind: 0 | 1 | 3, value?: ValueType): FunctionRef {
+    const name = `${this.#word} ${this.#isUser ? 'user' : 'system'} ${String(kind)} ${String(bytes)} ${value ?? ''}`;
+    let probe = this.#probes.get(name);
+    if (probe === undefined) {
+      probe = this.#module.declare(value === undefined ? [this.#word] : [this.#word, value], ['i32']);
+      this.#module.fill(probe, (fn) => { this.#defineProbe(fn, bytes, kind, value !== undefined); });
+      this.#probes.set(name, probe);
     }
-    const entry = fn.let(this.#flipped(w.and(w.shrU(linear, w.i32(7)), ENTRY_MASK)));
-    const wanted = w.or(w.and(w.add(linear, w.i32(bytes - 1)), w.i32(-4096)), w.wrap(fn.get(this.#tag)));
-    return { entry, misses: w.ne(w.load('i32', 32, entry, tlb + tagOffset), wanted) };
+    return probe;
   }
-  #slow(linear: Expr, bytes: number, kind: number): Expr {
-    const [lo, hi] = this.is64 ? [w.wrap(linear), w.wrap(w.shrU(linear, w.i64(32)))] : [linear, w.i32(0)];
-    return this.core.access.call(lo, hi, w.i32(bytes), w.i32(kind));
-  }
-  #host(linear64: Expr, bytes: number, tagOffset: number, kind: number): Expr {
-    const { fn } = this;
-    const linear = this.#narrow(linear64);
-    const host = fn.local('i32');
-    const { entry, misses } = this.#probe(linear, bytes, tagOffset);
-    fn.if(misses, () => {
-      fn.set(host, this.#slow(linear, bytes, kind));
-      fn.unless(fn.get(host), () => { this.#leaveFault(); });
-    }, () => { fn.set(host, w.add(this.is64 ? w.wrap(linear) : linear, w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend))); });
-    return fn.get(host);
-  }
-  hostRead(linear: Expr, bytes: number): Expr { return this.#host(linear, bytes, TLB_ENTRY.readTag, 0); }
-  hostWrite(linear: Expr, bytes: number, alsoRead = false): Expr { return this.#host(linear, bytes, TLB_ENTRY.writeTag, alsoRead ? 3 : 1); }
-  override storeLinear(linear64: Expr, size: number, value: Expr): void {
-    const { fn } = this;
-    const linear = this.#narrow(linear64);
-    const { entry, misses } = this.#probe(linear, size, TLB_ENTRY.writeTag);
-    const stored = fn.let(value);
-    fn.if(misses, () => {
-      const host = fn.let(this.#slow(linear, size, 1));
-      fn.unless(host, () => { this.#leaveFault(); });
-      fn.store((size * 8) as w.Width, host, 0, stored);
-      this.commit(host);
-    }, () => {
-      const host = w.add(this.is64 ? w.wrap(linear) : linear, w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend));
-      fn.store((size * 8) as w.Width, host, 0, stored);
+  #defineProbe(fn: FunctionBuilder, bytes: number, kind: 0 | 1 | 3, stores: boolean): void {
+    const tlb = this.privateBase + VCPU_LAYOUT.tlb, tagOffset = kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag;
+    const linear = fn.param(0), low = this.is64 ? w.wrap(linear) : linear;
+    const constant = (value: number): Expr => this.is64 ? w.i64(value) : w.i32(value);
+    const page = w.shrU(linear, constant(7));
+    const slot = w.and(this.is64 ? w.wrap(page) : page, ENTRY_MASK);
+    const entry = fn.let(this.#isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
+    const width = this.is64 ? 64 : 32;
+    const wanted = w.or(w.and(w.add(linear, constant(bytes - 1)), constant(-4096)), w.load(this.#word, width, w.i32(0), this.stateAddress('tlbTag')));
+    fn.if(w.eq(w.load(this.#word, width, entry, tlb + tagOffset), wanted), () => {
+      const host = w.add(low, w.load('i32', 32, entry, tlb + TLB_ENTRY.addend));
+      if (!stores) { fn.return(host); return; }
+      fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
+      fn.return(w.i32(1));
     });
+    const slow = this.core.access.call(low, this.is64 ? w.wrap(w.shrU(linear, w.i64(32))) : w.i32(0), w.i32(bytes), w.i32(kind));
+    if (!stores) { fn.return(slow); return; }
+    const host = fn.let(slow);
+    fn.if(w.eqz(host), () => { fn.return(w.i32(0)); });
+    fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
+    fn.if(w.ltU(host, w.i32(tlb)), () => { fn.return(w.eqz(this.core.commit.call())); });
+    fn.return(w.i32(1));
+  }
+  #host(linear64: Expr, bytes: number, kind: 0 | 1 | 3): Expr {
+    const { fn } = this;
+    const host = fn.let(this.#probe(bytes, kind).call(this.#narrow(linear64)));
+    fn.unless(host, () => { this.#leaveFault(); });
+    return host;
+  }
+  hostRead(linear: Expr, bytes: number): Expr { return this.#host(linear, bytes, 0); }
+  hostWrite(linear: Expr, bytes: number, alsoRead = false): Expr { return this.#host(linear, bytes, alsoRead ? 3 : 1); }
+  override storeLinear(linear64: Expr, size: number, value: Expr): void {
+    this.fn.unless(this.#probe(size, 1, value.type).call(this.#narrow(linear64), value), () => { this.#leaveFault(); });
   }
   commit(host: Expr): void {
     this.fn.if(w.ltU(host, w.i32(this.privateBase + VCPU_LAYOUT.tlb)), () => {
@@ -489,7 +533,9 @@ export class TranslatorMachine extends Machine {
   /** Leave for the dispatcher at an address computed by the code. */
   leaveToTarget(target: Expr): void {
     this.flushFlags();
-    this.#leave(target, STATUS.dispatch);
+    this.fn.set(this.rip, this.is64 ? target : w.wrap(target));
+    this.fn.set(this.status, w.i32(STATUS.dispatch));
+    this.fn.br(this.#out);
   }
   jumpRelative(): void { this.#needWideBranch(); this.outcome = { type: 'jump' }; }
   /** A branch of 16-bit operand size cuts its target: left to the interpreter (see isTranslatable). */
@@ -500,11 +546,7 @@ export class TranslatorMachine extends Machine {
     this.outcome = { type: 'leave' };
   }
   dispatch(): void { throw new Error('not in translated code'); }
-  repeat(): void {
-    this.flushFlags(false);
-    this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(this.#left)));
-    this.#leave(this.ripAt(this.#step.delta), STATUS.dispatch);
-  }
+  repeat(): void { this.#leaveAt(this.#step.delta, this.#left, 0); }
   calloutThen(name: CalloutName): void { throw new Error(`callout ${name} in translated code`); }
 
   override when(condition: Expr, then: () => void, otherwise?: () => void): void {

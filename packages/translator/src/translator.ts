@@ -135,7 +135,7 @@ export class RegionTranslator implements Translator {
     if (step.form.rep !== 0) return false;
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule();
-    const machine = new TranslatorMachine(privateBase, core, step.inst.mode === 64, false);
+    const machine = new TranslatorMachine(module, new Map(), privateBase, core, step.inst.mode === 64, false);
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
@@ -157,10 +157,11 @@ export class RegionTranslator implements Translator {
     if (batch.length === 0) this.#instructionsUsed = 0;
     if (batch.length === 0 || !handlers.hasFreeSlot || !blocks.hasFreeStub) return;
     const { module, core } = handlers.extensionModule();
+    const probes = new Map<string, FunctionRef>();
     const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
     for (const wanted of batch) {
       const { graph, region: { modeKey } } = wanted;
-      const machine = new TranslatorMachine(privateBase, core, (modeKey & MODE.CODE_SIZE) === MODE.CODE64, (modeKey & MODE.USER) !== 0);
+      const machine = new TranslatorMachine(module, probes, privateBase, core, (modeKey & MODE.CODE_SIZE) === MODE.CODE64, (modeKey & MODE.USER) !== 0);
       const ref = module.define(['i32'], ['i32'], (fn) => { new RegionEmitter(machine, graph).emit(fn); });
       made.push({ wanted, slot: handlers.takeSlot(), ref });
     }

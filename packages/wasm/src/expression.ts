@@ -149,6 +149,8 @@ export function lane(type: ValueType, op: number, index: number, ...args: readon
 export function shuffle(a: Expr, b: Expr, lanes: readonly number[]): Expr { return node('v128', SHUFFLE, 0xfd0d, [a, b], 0, 0, Uint8Array.from(lanes)); }
 
 export function wrap(a: Expr): Expr { return a.kind === CONST ? i32(a.lo) : node('i32', PLAIN, 0xa7, [a]); }
+/** The low word: of a value that was extended from 32 bits, that value itself. */
+export function narrowed(a: Expr): Expr { return a.kind === PLAIN && (a.op === 0xac || a.op === 0xad) ? a.args[0]! : wrap(a); }
 export function extendS(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, a.lo >> 31) : node('i64', PLAIN, 0xac, [a]); }
 export function extendU(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, 0) : node('i64', PLAIN, 0xad, [a]); }
 

@@ -88,6 +88,25 @@ export class FunctionBuilder {
   }
 
   block(body: (label: Label) => void): void { this.#structured(0x02, body); }
+  /**
+   * A block that leaves values on the stack: `brWith` brings them, `take` stores them in locals, the last one first. `typeIndex`: of a function
+   * without parameters that has these results. Its own end must not be reached.
+   */
+  blockOf(typeIndex: number, body: (label: Label) => void): void {
+    this.code.u8(0x02);
+    this.code.u32(typeIndex);
+    const label = { depth: ++this.#depth };
+    body(label);
+    this.#depth--;
+    this.code.u8(0x00);
+    this.code.u8(0x0b);
+  }
+  brWith(label: Label, values: readonly Expr[]): void {
+    for (const value of values) emit(this.code, value);
+    this.br(label);
+  }
+  /** Takes the value on top of the stack. */
+  take(local: Local): void { this.code.u8(0x21); this.code.u32(local.index); }
   loop(body: (label: Label) => void): void { this.#structured(0x03, body); }
 
   if(condition: Expr, then: () => void, otherwise?: () => void): void {
