@@ -147,7 +147,10 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
         const header = fn.let(w.sub(fn.get(record), w.i32(RECORD.sizeBytes)));
         const instructions = fn.let(w.load('i32', 32, header, BLOCK_HEADER.instructions));
         fn.set(last, w.load('i32', 32, header, BLOCK_HEADER.last));
-        fn.unless(instructions, () => { fn.br(region); });
+        fn.unless(instructions, () => {
+          fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
+          fn.br(region);
+        });
         settle();
         fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), instructions));
         const heat = fn.let(w.sub(w.load('i32', 32, header, BLOCK_HEADER.heat), w.i32(1)));

@@ -273,7 +273,7 @@ export class Vcpu {
   registers(): RegisterDump { return dumpRegisters(this.state); }
   /** The last instructions executed, disassembled; the latest last. */
   recent(): string[] { return this.#recent.list(this.blocks); }
-  counters(): Record<string, number> { return { instructions: this.instructions, ...this.events, callouts: this.calloutCounts.reduce((sum, count) => sum + count, 0), ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length, ...this.#translator?.counters }; }
+  counters(): Record<string, number> { return { instructions: this.instructions, regionEntries: Number(this.state.big('regionEntries')), ...this.events, callouts: this.calloutCounts.reduce((sum, count) => sum + count, 0), ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length, ...this.#translator?.counters }; }
   /** Callouts made, by name, the most frequent first. */
   callouts(): [CalloutName, number][] { return CALLOUT_NAMES.map((name, id): [CalloutName, number] => [name, this.calloutCounts[id]!]).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]); }
   get memory(): MachineMemory { return this.#memory; }

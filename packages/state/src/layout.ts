@@ -30,7 +30,7 @@ export const STATE_FIELDS = {
   faultVector: f('i32'), faultError: f('i32'), faultAddress: f('i64'),
   instructions: f('i64'), exitReason: f('i32'), halted: f('i32'),
   /** Flags that translated code left as operation and operands (0: they are in `flagResult` and `flagAux`). Never set where TypeScript or the interpreter looks. */
-  flagKind: f('i32'), flagA: f('i64'), flagB: f('i64'),
+  regionEntries: f('i64'), flagKind: f('i32'), flagA: f('i64'), flagB: f('i64'),
   cr0: f('i64'), cr2: f('i64'), cr3: f('i64'), cr4: f('i64'), cr8: f('i64'), efer: f('i64'), xcr0: f('i64'),
   dr: f('i64', 8),
   /** Architectural segment registers ES CS SS DS FS GS LDTR TR: visible selector, hidden base/limit/attributes (descriptor bits 8..15, 20..23 as attributes word). */

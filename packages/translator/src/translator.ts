@@ -10,7 +10,7 @@ import { RegionEmitter } from './region.ts';
 import { TranslatorMachine } from './translator-machine.ts';
 
 export interface TranslatorOptions {
-  /** Executions of a block before it is translated. Default 1000. */
+  /** Executions of a block before it is translated. Default 16,000: below that, translating and compiling cost more than they save (measured on a boot). */
   readonly hotThreshold?: number;
   /** Regions made from one page that may die before its code is left to the interpreter. Default 40. */
   readonly maxDeathsPerPage?: number;
@@ -45,7 +45,7 @@ export class RegionTranslator implements Translator {
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
-    this.#options = { hotThreshold: 1000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 2, ...options };
+    this.#options = { hotThreshold: 16_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 2, ...options };
     this.hotThreshold = this.#options.hotThreshold;
   }
 
