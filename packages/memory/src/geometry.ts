@@ -25,7 +25,7 @@ export function layOutMachine({ ramBytes, vcpus, romBytes }: MachineGeometry): M
   requirePages('RAM size', ramBytes);
   if (romBytes !== 0) requirePages('ROM size', romBytes);
   if (!Number.isInteger(vcpus) || vcpus < 1) {
-    throw new VmmError('OPTION_INVALID', `lay out machine memory: ${vcpus} vCPUs`, { hint: 'Ask for at least one whole vCPU.' });
+    throw new VmmError('OPTION_INVALID', `Cannot lay out machine memory: ${vcpus} vCPUs`, { hint: 'Ask for at least one whole vCPU.' });
   }
   const ramBase = vcpus * VCPU_LAYOUT.sizeBytes;
   const romBase = ramBase + ramBytes;
@@ -33,7 +33,7 @@ export function layOutMachine({ ramBytes, vcpus, romBytes }: MachineGeometry): M
   const attributesBytes = Math.ceil((ramBytes + romBytes) / PAGE_BYTES / PAGE_BYTES) * PAGE_BYTES;
   const totalBytes = Math.ceil((attributesBase + attributesBytes) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
   if (ramBytes > RAM_LIMIT_BYTES || totalBytes > WASM_LIMIT_BYTES) {
-    throw new VmmError('MEMORY_INVALID', `lay out ${mebibytes(ramBytes)} MiB of RAM for ${vcpus} vCPUs`, {
+    throw new VmmError('MEMORY_INVALID', `Cannot lay out ${mebibytes(ramBytes)} MiB of RAM for ${vcpus} vCPUs`, {
       hint: `A machine holds at most ${mebibytes(RAM_LIMIT_BYTES)} MiB of RAM, and all its memory must fit 4 GiB: ask for less.`,
     });
   }
@@ -46,7 +46,7 @@ export function mebibytes(bytes: number): number {
 
 function requirePages(what: string, bytes: number): void {
   if (Number.isInteger(bytes) && bytes > 0 && bytes % PAGE_BYTES === 0) return;
-  throw new VmmError('OPTION_INVALID', `lay out machine memory: ${what} of ${bytes} bytes`, {
+  throw new VmmError('OPTION_INVALID', `Cannot lay out machine memory: ${what} of ${bytes} bytes`, {
     hint: 'Give a positive multiple of 4096 bytes.',
   });
 }

@@ -57,7 +57,7 @@ export class GuestMemory {
   #host(gpa: number, length: number, verb: string): number {
     const host = this.#find(gpa, length);
     if (host !== 0) return host;
-    throw new VmmError('MEMORY_INVALID', `${verb} ${length} bytes of guest memory at 0x${gpa.toString(16)}`, {
+    throw new VmmError('MEMORY_INVALID', `Cannot ${verb} ${length} bytes of guest memory at 0x${gpa.toString(16)}`, {
       hint: `The guest has RAM from 0 to 0x${this.#memory.ramBytes.toString(16)}, less its holes.`,
     });
   }

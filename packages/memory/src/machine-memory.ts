@@ -84,7 +84,7 @@ export class MachineMemory {
   static attach(descriptor: MachineMemoryDescriptor, options: { readonly mmio?: MmioHandler } = {}): MachineMemory {
     const { ramBytes, vcpus, romBytes, memory } = descriptor;
     if (memory.buffer.byteLength < layOutMachine({ ramBytes, vcpus, romBytes }).totalBytes) {
-      throw new VmmError('MEMORY_INVALID', `attach to machine memory of ${memory.buffer.byteLength} bytes`, {
+      throw new VmmError('MEMORY_INVALID', `Cannot attach to machine memory of ${memory.buffer.byteLength} bytes`, {
         hint: `It is too small for ${mebibytes(ramBytes)} MiB of RAM and ${vcpus} vCPUs: post the descriptor of the machine that made it.`,
       });
     }
@@ -150,7 +150,7 @@ export class MachineMemory {
     }
     const host = this.layout.romBase + this.#romUsedBytes;
     if (gpa < this.ramBytes || gpa % PAGE_BYTES !== 0 || this.#romUsedBytes + pages * PAGE_BYTES > this.layout.romBytes) {
-      throw new VmmError('MEMORY_INVALID', `map a ROM of ${contents.length} bytes at 0x${gpa.toString(16)}`, {
+      throw new VmmError('MEMORY_INVALID', `Cannot map a ROM of ${contents.length} bytes at 0x${gpa.toString(16)}`, {
         hint: `It must be page aligned, wholly inside or outside RAM, and fit the ${this.layout.romBytes} bytes kept for ROMs (romBytes).`,
       });
     }
@@ -229,7 +229,7 @@ export class MachineMemory {
 
   #markRam(gpa: number, sizeBytes: number, bit: number, on: boolean): void {
     if (gpa % PAGE_BYTES !== 0 || sizeBytes % PAGE_BYTES !== 0 || gpa < 0 || gpa + sizeBytes > this.ramBytes) {
-      throw new VmmError('MEMORY_INVALID', `change the kind of ${sizeBytes} bytes at 0x${gpa.toString(16)}`, {
+      throw new VmmError('MEMORY_INVALID', `Cannot change the kind of ${sizeBytes} bytes at 0x${gpa.toString(16)}`, {
         hint: 'The range must be whole pages inside RAM.',
       });
     }
@@ -257,7 +257,7 @@ function allocate(totalBytes: number): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   } catch (cause) {
-    throw new VmmError('MEMORY_INVALID', `allocate ${mebibytes(totalBytes)} MiB of machine memory`, {
+    throw new VmmError('MEMORY_INVALID', `Cannot allocate ${mebibytes(totalBytes)} MiB of machine memory`, {
       hint: 'Give the guest less RAM; in a page, check that it is cross-origin isolated.', cause,
     });
   }

@@ -4,13 +4,13 @@ import { VmmError, invariant } from './errors.ts';
 describe('VmmError', () => {
   it('carries a code for programs, a hint for people and its cause', () => {
     const cause = new Error('disk on fire');
-    const error = new VmmError('IMAGE_UNREADABLE', 'read kernel "vmlinuz"', { hint: 'Check the path.', cause });
+    const error = new VmmError('IMAGE_UNREADABLE', 'Cannot read kernel "vmlinuz"', { hint: 'Check the path.', cause });
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({ name: 'VmmError', code: 'IMAGE_UNREADABLE', hint: 'Check the path.', cause });
   });
 
   it('has no cause property when none was given', () => {
-    expect('cause' in new VmmError('TIMEOUT', 'wait for the prompt')).toBe(false);
+    expect('cause' in new VmmError('TIMEOUT', 'Cannot wait for the prompt')).toBe(false);
   });
 });
 

@@ -10,7 +10,7 @@ export interface VmmErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The host let us down. Guest faults are never errors: they are values. The message is a verb phrase with the value seen. */
+/** The host let us down. Guest faults are never errors: they are values. The message says what cannot be done, with the value seen: `Cannot read kernel …`. */
 export class VmmError extends Error {
   override readonly name = 'VmmError';
   readonly code: VmmErrorCode;

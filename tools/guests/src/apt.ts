@@ -31,8 +31,9 @@ export class PrivateApt {
       'APT::Architectures': 'amd64,i386',
       'APT::Sandbox::User': userInfo().username,
       'Acquire::Languages': 'none',
-      'Acquire::Retries': '2',
-      'Acquire::http::Timeout': '30',
+      'Acquire::Retries': '1',
+      'Acquire::http::Timeout': '20',
+      'APT::Update::Error-Mode': 'any', // by default apt-get update succeeds although it has fetched nothing
       'APT::Update::Post-Invoke': '',
       'APT::Update::Post-Invoke-Success': '',
     };
@@ -76,7 +77,7 @@ export class PrivateApt {
     await mkdir(folder, { recursive: true });
     await this.#get(['download', packageName], options, 'download', `download ${packageName}`, folder);
     const name = (await readdir(folder)).find((file) => file.endsWith('.deb'));
-    if (name === undefined) throw new VmmError('GUEST_PACKAGES_UNAVAILABLE', `download ${packageName}: apt-get left no file`);
+    if (name === undefined) throw new VmmError('GUEST_PACKAGES_UNAVAILABLE', `Cannot download ${packageName}: apt-get left no file`);
     return readFile(join(folder, name));
   }
 

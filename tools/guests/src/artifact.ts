@@ -76,7 +76,7 @@ function qualified(packageName: string, file: PackageFile): string {
 }
 
 function noSuchPackage(name: string): VmmError {
-  return new VmmError('GUEST_PACKAGES_UNAVAILABLE', `find package ${name} in this system's package archive`, {
+  return new VmmError('GUEST_PACKAGES_UNAVAILABLE', `Cannot find package ${name} in this system's package archive`, {
     hint: "The guests come from Debian 12's archive: add it to apt's sources, or give --kernel and --initrd yourself.",
   });
 }

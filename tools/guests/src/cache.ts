@@ -27,7 +27,7 @@ export async function writeAtomically(path: string, bytes: Uint8Array | string):
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw new VmmError('GUEST_CACHE_UNWRITABLE', `write ${path}`, {
+    throw new VmmError('GUEST_CACHE_UNWRITABLE', `Cannot write ${path}`, {
       hint: 'Free some space, or name another folder in VMM_CACHE.',
       cause,
     });

@@ -18,5 +18,5 @@ export async function extractMember(debPath: string, memberPattern: string, sign
   })));
   const bytes = Buffer.concat(output);
   if (codes.every((code) => code === 0) && bytes.length > 0) return bytes;
-  throw new VmmError('GUEST_PACKAGE_UNEXPECTED', `take ${memberPattern} out of ${debPath}: ${complaints.trim().split('\n').at(-1) ?? 'no such file'}`);
+  throw new VmmError('GUEST_PACKAGE_UNEXPECTED', `Cannot take ${memberPattern} out of ${debPath}: ${complaints.trim().split('\n').at(-1) ?? 'no such file'}`);
 }

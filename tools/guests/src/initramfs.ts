@@ -39,7 +39,7 @@ export function listApplets(busybox: Uint8Array): string[] {
   const end = start > 0 ? bytes.indexOf('\0\0', start) : -1;
   const names = end > start ? bytes.toString('latin1', start, end).split('\0') : [];
   if (!names.includes('sh') || !names.every((name) => /^[a-z0-9_.[-]+$/i.test(name))) {
-    throw new VmmError('GUEST_BUSYBOX_UNRECOGNISED', 'find the table of commands in busybox', {
+    throw new VmmError('GUEST_BUSYBOX_UNRECOGNISED', 'Cannot find the table of commands in busybox', {
       hint: 'Remove the cached copy; if it comes again, this busybox is built differently from Debian 12\'s.',
     });
   }

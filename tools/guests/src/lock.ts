@@ -48,7 +48,7 @@ async function tryCreate(path: string, content: string): Promise<boolean> {
     return true;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new VmmError('GUEST_CACHE_UNWRITABLE', `lock ${path}`, { hint: 'Name a writable folder in VMM_CACHE.', cause });
+    throw new VmmError('GUEST_CACHE_UNWRITABLE', `Cannot lock ${path}`, { hint: 'Name a writable folder in VMM_CACHE.', cause });
   } finally {
     await rm(temporary, { force: true });
   }

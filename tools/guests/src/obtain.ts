@@ -50,7 +50,7 @@ export async function obtainGuest(name: string, options: ObtainOptions = {}): Pr
 function findGuest(name: string): GuestDefinition {
   const definition = GUESTS.find((guest) => guest.name === name);
   if (definition !== undefined) return definition;
-  throw new VmmError('GUEST_UNKNOWN', `find guest "${name}"`, { hint: `Known guests: ${GUESTS.map((guest) => guest.name).join(', ')}.` });
+  throw new VmmError('GUEST_UNKNOWN', `Cannot find guest "${name}"`, { hint: `Known guests: ${GUESTS.map((guest) => guest.name).join(', ')}.` });
 }
 
 /** The guest from the cache alone, or undefined if anything is missing, damaged or made by another recipe. */
@@ -68,7 +68,7 @@ async function prepare(cache: string, definition: GuestDefinition, options: Obta
   const obtain = async (file: GuestDefinition['kernel']): Promise<Artifact> => {
     const cached = await findArtifact(cache, file);
     if (cached !== undefined) return cached;
-    if (options.offline) throw new VmmError('GUEST_NOT_CACHED', `find ${file.packageName} in ${cache}`, { hint: 'Run once with a network.' });
+    if (options.offline) throw new VmmError('GUEST_NOT_CACHED', `Cannot find ${file.packageName} in ${cache}`, { hint: 'Run once with a network.' });
     return fetchArtifact(cache, file, options);
   };
   const kernel = await obtain(definition.kernel);
@@ -99,7 +99,7 @@ function recipeOf(definition: GuestDefinition): string {
 
 async function makeFolder(cache: string): Promise<void> {
   await mkdir(cache, { recursive: true }).catch((cause: unknown) => {
-    throw new VmmError('GUEST_CACHE_UNWRITABLE', `make folder ${cache}`, { hint: 'Name a writable folder in VMM_CACHE.', cause });
+    throw new VmmError('GUEST_CACHE_UNWRITABLE', `Cannot make folder ${cache}`, { hint: 'Name a writable folder in VMM_CACHE.', cause });
   });
 }
 
@@ -107,10 +107,10 @@ const OWN_ANSWERS: ReadonlySet<string> = new Set(['GUEST_CACHE_UNWRITABLE', 'GUE
 
 /** Whatever apt, dpkg or the network did, the caller needs one answer: the guest cannot be had. */
 function asVmmError(error: unknown, name: string, signal: AbortSignal | undefined): VmmError {
-  if (signal?.aborted) return new VmmError('GUEST_ABORTED', `obtain guest ${name}: stopped`, { cause: error });
+  if (signal?.aborted) return new VmmError('GUEST_ABORTED', `Cannot obtain guest ${name}: stopped`, { cause: error });
   if (error instanceof VmmError && OWN_ANSWERS.has(error.code)) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  return new VmmError('GUEST_PACKAGES_UNAVAILABLE', `obtain guest ${name}: ${detail}`, {
+  const detail = (error instanceof Error ? error.message : String(error)).replace(/^Cannot/, 'cannot');
+  return new VmmError('GUEST_PACKAGES_UNAVAILABLE', `Cannot obtain guest ${name}: ${detail}`, {
     hint: 'The guests need apt-get, dpkg-deb and tar (a Debian system) and, the first time, a network. Or give --kernel and --initrd yourself.',
     cause: error,
   });

@@ -10,7 +10,7 @@ export interface RunOptions {
   readonly onStatusLine?: (line: string) => void;
 }
 
-/** Runs a program to its end and gives its standard output. Its failure is an error that quotes the last words of stderr. */
+/** Runs a program to its end and gives its standard output. Its failure is an error that quotes stderr: apt's first error, else the last line. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Buffer> {
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -24,11 +24,13 @@ export async function run(command: string, args: readonly string[], options: Run
   child.stderr.on('data', (chunk: Buffer) => { complaints = (complaints + chunk.toString()).slice(-4000); });
   forwardLines(child.stdio[3] as Readable, options.onStatusLine);
   const exit = await new Promise<number | string>((resolve, reject) => {
-    child.on('error', reject);
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'ENOENT' ? new VmmError('GUEST_PROGRAM_FAILED', `Cannot run ${command}: it is not installed`) : error);
+    });
     child.on('close', (code, signal) => { resolve(code ?? signal ?? 'unknown'); });
   });
   if (exit === 0) return Buffer.concat(output);
-  throw new VmmError('GUEST_PROGRAM_FAILED', `run ${command}: ${lastLine(complaints) || `exit ${exit}`}`);
+  throw new VmmError('GUEST_PROGRAM_FAILED', `Cannot run ${command}: ${complaintOf(complaints) || `exit ${exit}`}`);
 }
 
 function forwardLines(stream: Readable, onLine: ((line: string) => void) | undefined): void {
@@ -40,6 +42,7 @@ function forwardLines(stream: Readable, onLine: ((line: string) => void) | undef
   });
 }
 
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.trim() ?? '';
+function complaintOf(text: string): string {
+  const lines = text.trim().split('\n').map((line) => line.trim());
+  return (lines.find((line) => line.startsWith('E: ')) ?? lines.at(-1) ?? '').replace(/^E: /, '');
 }
