@@ -615,6 +615,28 @@ describe('control registers', () => {
     guest.mmu.protectionKeysChanged();
     expect([guest.load(0x40_0000n, 1), guest.store(0x40_0000n, [1]), guest.fault().error]).toEqual([[1], 'fault', PF.P | PF.WR | PF.PK]);
   });
+  it('alignment is checked for users with AC and AM, and for nobody else', () => {
+    const guest = longMode({ cr0: CR0.AM });
+    guest.map(0x40_0000n, 0x5000, USER);
+    guest.setCpl(3);
+    const context = (flags: number, cr0: number): void => {
+      guest.state.set('eflags', flags);
+      guest.state.setNumber('cr0', (CR0.PE | CR0.PG | cr0) >>> 0);
+      guest.mmu.contextChanged();
+    };
+    context(RFLAGS.AC, CR0.AM);
+    expect([guest.store(0x40_0001n, [1, 2]), guest.fault().vector]).toEqual(['fault', VECTOR.AC]);
+    expect([guest.store(0x40_0004n, [1, 2, 3, 4]), guest.store(0x40_0003n, [1])]).toEqual(['done', 'done']);
+    expect([guest.load(0x40_0004n, 8), guest.fault().vector]).toEqual(['fault', VECTOR.AC]);
+    expect([guest.store(0x8000_0000_0000n + 1n, [1, 2]), guest.fault().vector]).toEqual(['fault', VECTOR.GP]);
+    context(0, CR0.AM);
+    expect(guest.store(0x40_0001n, [1, 2])).toBe('done');
+    context(RFLAGS.AC, 0);
+    expect(guest.store(0x40_0001n, [1, 2])).toBe('done');
+    context(RFLAGS.AC, CR0.AM);
+    guest.setCpl(0);
+    expect(guest.store(0x40_0001n, [1, 2])).toBe('done');
+  });
   it('EFER.NXE clear makes XD a reserved bit', () => {
     const guest = longMode();
     const pte = guest.map(0x40_0000n, 0x5000, KERNEL);

@@ -1,8 +1,8 @@
 import type { MachineMemory } from '@vmm/memory';
 import { PAGE as ATTRIBUTE, PAGE_BYTES, WRITE_BARRIER } from '@vmm/memory';
-import { PageWalker, RIGHT, RIGHT_FOR, WALK } from '@vmm/paging';
+import { askerOf, PageWalker, RIGHT, RIGHT_FOR, WALK } from '@vmm/paging';
 import type { AccessKind, Mmu, MmuCounters, PagingModel, Stage2 } from '@vmm/paging';
-import { CR4, RFLAGS, VECTOR } from '@vmm/spec';
+import { CR0, CR4, RFLAGS, VECTOR } from '@vmm/spec';
 import { MMU_INDEX, STATE, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
@@ -116,7 +116,8 @@ export class EptMmu implements Mmu {
     const state = this.#state;
     const smap = this.#walker.controls.smap;
     const supervisor = smap && (state.get('eflags') & RFLAGS.AC) === 0 ? MMU_INDEX.supervisor : MMU_INDEX.supervisorAc;
-    this.#i32[this.#tagWord] = this.#spaces.current | (state.get('cpl') === 3 ? MMU_INDEX.user : supervisor);
+    const user = (state.get('eflags') & RFLAGS.AC) !== 0 && (state.lo('cr0') & CR0.AM) !== 0 ? MMU_INDEX.userAligned : MMU_INDEX.user;
+    this.#i32[this.#tagWord] = this.#spaces.current | (state.get('cpl') === 3 ? user : supervisor);
     this.#i32[this.#tagWord + 1] = 0;
     state.set('tlbFlip', state.get('cpl') === 3 ? TLB_USER_FLIP : 0);
     this.#systemTag = this.#spaces.current | (smap ? MMU_INDEX.supervisor : MMU_INDEX.supervisorAc);
@@ -219,7 +220,7 @@ export class EptMmu implements Mmu {
     if (this.#long && !this.#isCanonical(hi)) return -1;
     const walker = this.#walker;
     const references = walker.references;
-    const result = walker.walk(lo, hi, kind, this.#i32[this.#tagWord]! & 3, false);
+    const result = walker.walk(lo, hi, kind, askerOf(this.#i32[this.#tagWord]!), false);
     walker.references = references;
     return result === WALK.ok ? gpaOf(walker.physLo, walker.physHi) + (lo & OFFSET_MASK) : -1;
   }
@@ -259,6 +260,7 @@ export class EptMmu implements Mmu {
   /** `tag`: address space and asker, as in `tlbTag`. */
   #access(lo: number, hi: number, size: number, kind: number, tag: number): number {
     const offset = lo & OFFSET_MASK;
+    if ((tag & 3) === MMU_INDEX.userAligned && kind !== 2 && (lo & alignmentMask(size)) !== 0) return this.#refuseAlignment(lo, hi);
     if (offset + size > PAGE_BYTES) return this.#accessAcross(lo, hi | 0, size, kind, tag);
     const at = this.#page(lo, hi | 0, kind, tag);
     if (at < 0) return 0;
@@ -302,7 +304,7 @@ export class EptMmu implements Mmu {
     if (this.#long && !this.#isCanonical(hi)) return this.#refuseAddress();
     const walker = this.#walker;
     this.#counters.walks++;
-    const result = walker.walk(lo, hi, kind, tag & 3, update);
+    const result = walker.walk(lo, hi, kind, askerOf(tag), update);
     this.#counters.walkReferences = walker.references;
     if (result === WALK.ok) return true;
     this.#counters.pageFaults++;
@@ -322,6 +324,18 @@ export class EptMmu implements Mmu {
     this.#state.set('faultVector', this.#lastSegmentWasStack() ? VECTOR.SS : VECTOR.GP);
     this.#state.set('faultError', 0);
     return false;
+  }
+
+  /** #AC, unless the address is none: that comes first. A page fault would come later. */
+  #refuseAlignment(lo: number, hi: number): 0 {
+    if (this.#long && !this.#isCanonical(hi)) {
+      this.#refuseAddress();
+      return 0;
+    }
+    this.#state.setWords('faultAddress', lo, hi);
+    this.#state.set('faultVector', VECTOR.AC);
+    this.#state.set('faultError', 0);
+    return 0;
   }
 
   #accessDevice(at: number, offset: number, size: number, kind: number): number {
@@ -390,5 +404,12 @@ function gpaOf(lo: number, hi: number): number {
 }
 
 function slotOf(lo: number, tag: number): number {
-  return (lo >>> 12 & SLOT_MASK) ^ ((tag & 3) === MMU_INDEX.user ? USER_FLIP : 0);
+  const index = tag & 3;
+  return (lo >>> 12 & SLOT_MASK) ^ (index === MMU_INDEX.user || index === MMU_INDEX.userAligned ? USER_FLIP : 0);
+}
+
+/** SDM vol 3A, Table 6-7: what must be aligned how. Pieces of larger structures are checked as they are accessed. */
+function alignmentMask(size: number): number {
+  if (size === 10) return 7;
+  return (size & size - 1) === 0 && size <= 16 ? size - 1 : 0;
 }

@@ -7,7 +7,7 @@ import type { MachineMemory } from '@vmm/memory';
 import { LEVEL_STRIDE, LEVEL_WORD, RIGHT, RIGHTS_INDEX } from '@vmm/paging';
 import type { PageWalker } from '@vmm/paging';
 import { PTE } from '@vmm/spec';
-import { STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
+import { MMU_INDEX, STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { FULL, GENERATION_SHIFT, GLOBAL_BIT } from './tlb.ts';
@@ -72,6 +72,7 @@ export function defineRefill(module: ModuleBuilder, memory: MachineMemory, priva
       refuse(w.and(stateWord(STATE.dr + 8 * 7), w.i32(DR7_DATA)));
       refuse(w.gtU(w.add(w.and(lo, w.i32(0xfff)), size), w.i32(4096)));
       const tag = fn.let(stateWord(STATE.tlbTag));
+      refuse(w.eq(w.and(tag, w.i32(3)), w.i32(MMU_INDEX.userAligned)));
       const slot = fn.let(w.xor(w.and(w.shrU(lo, w.i32(7)), w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes)), stateWord(STATE.tlbFlip)));
       const full = privateBase + VCPU_LAYOUT.tlbFull, word = (index: number): number => full + 4 * index;
       const wanted = fn.let(w.or(w.and(lo, w.i32(-4096)), tag));

@@ -1,7 +1,7 @@
 import { PAGE, WRITE_BARRIER } from '@vmm/memory';
 import type { MachineMemory } from '@vmm/memory';
 import { RIGHT } from '@vmm/paging';
-import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
+import { MMU_INDEX, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 
 const ENTRIES = VCPU_LAYOUT.tlbEntries;
 const ENTRY_WORDS = VCPU_LAYOUT.tlbEntryBytes / 4;
@@ -66,7 +66,9 @@ export class Tlb {
     const pageTag = full[at + FULL.pageTag]!;
     const hi = full[at + FULL.hi]!;
     const attributes = this.#memory.attributesAt(host >>> 0);
-    const rights = full[at + FULL.info]! & ((attributes & WRITE_BARRIER) === 0 ? 7 : 7 & ~RIGHT.write);
+    // where alignment is checked generated code may only fetch by itself
+    const open = (pageTag & 3) === MMU_INDEX.userAligned ? RIGHT.execute : (attributes & WRITE_BARRIER) === 0 ? 7 : 7 & ~RIGHT.write;
+    const rights = full[at + FULL.info]! & open;
     const i32 = this.#i32;
     const word = this.#base + at;
     const read = (rights & RIGHT.read) !== 0;

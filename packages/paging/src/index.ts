@@ -5,7 +5,7 @@ export type { PagingFormat, PagingLevel } from './formats.ts';
 export { ACCESS } from './mmu.ts';
 export type { AccessKind, Mmu, MmuCounters } from './mmu.ts';
 export { LEVEL_STRIDE, LEVEL_WORD } from './levels.ts';
-export { ASKER, RIGHT, RIGHT_FOR, RIGHTS_INDEX, rightsTable } from './rights.ts';
+export { ASKER, RIGHT, RIGHT_FOR, askerOf, RIGHTS_INDEX, rightsTable } from './rights.ts';
 export { STAGE2_ACCESS } from './stage2.ts';
 export type { Stage2 } from './stage2.ts';
 export { PageWalker, WALK } from './walker.ts';

@@ -4,8 +4,14 @@ import type { PagingControls } from './controls.ts';
 export const RIGHT = { read: 1, write: 2, execute: 4 } as const;
 export const RIGHT_FOR = [RIGHT.read, RIGHT.write, RIGHT.execute, RIGHT.write] as const;
 
-/** Who asks: the same numbers as `MMU_INDEX` in the low bits of `tlbTag`. */
+/** Who asks: the same numbers as `MMU_INDEX` in the low bits of `tlbTag`; a user whose accesses must be aligned (3) asks as `user`. */
 export const ASKER = { user: 0, /** SMAP applies */ supervisor: 1, /** EFLAGS.AC set, or SMAP off */ supervisorAc: 2 } as const;
+const ALIGNED_USER = 3;
+
+export function askerOf(tlbTag: number): number {
+  const index = tlbTag & 3;
+  return index === ALIGNED_USER ? ASKER.user : index;
+}
 
 /** Index of `rightsTable`: asker, then what all levels together say. */
 export const RIGHTS_INDEX = { noExecute: 1, writable: 2, user: 4, askerShift: 3 } as const;

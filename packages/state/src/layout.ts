@@ -105,4 +105,4 @@ export const TLB_USER_FLIP = 0x800 * VCPU_LAYOUT.tlbEntryBytes;
 export const TLB_ENTRY = { readTag: 0, writeTag: 8, execTag: 16, addend: 24 } as const;
 
 /** The low 12 bits of `tlbTag`: MMU index (who asks) in bits 0..1, address-space tag above. */
-export const MMU_INDEX = { user: 0, supervisor: 1, /** supervisor with EFLAGS.AC set or SMAP off */ supervisorAc: 2 } as const;
+export const MMU_INDEX = { user: 0, supervisor: 1, /** supervisor with EFLAGS.AC set or SMAP off */ supervisorAc: 2, /** user with alignment checks */ userAligned: 3 } as const;

@@ -56,8 +56,10 @@ interface Meta {
 }
 
 /** INT 80H would be a system call on the host. */
-const LINUX_CALL = 0x80, TF = 0x100;
-const UD = 6, SS = 12, GP = 13, PF = 14;
+const LINUX_CALL = 0x80, TF = 0x100, AC = 0x4_0000;
+const UD = 6, SS = 12, GP = 13, PF = 14, ALIGNMENT = 17;
+/** Faults of the access itself. */
+const isAccessFault = (vector: number): boolean => vector === PF || vector === ALIGNMENT;
 /** 64-bit addresses from here on may belong to the runner or its kernel. */
 const HOST_64_FROM = 0x4000_0000_0000n;
 
@@ -68,13 +70,13 @@ const HOST_64_FROM = 0x4000_0000_0000n;
 function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batch, index: number): boolean {
   const a = native.u32(index, 'vector'), b = ours.u32(index, 'vector');
   if (native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
-  if (mnemonics.includes('cmps') && (a === PF || a === GP) && (b === PF || b === GP)) return true;
+  if (mnemonics.includes('cmps') && (isAccessFault(a) || a === GP) && (isAccessFault(b) || b === GP)) return true;
   if (mnemonics.includes('call') && a === PF && b === GP) return true;
-  // the limit is checked for offset and selector of a far pointer together
-  if (mnemonics.some((mnemonic) => /^(l[defgs]s|lss|jmpf)$/.test(mnemonic)) && a === PF && (b === GP || b === SS)) return true;
+  // the limit is checked for offset and selector of a far pointer together; AMD's selector wraps around at 64 KiB
+  if (mnemonics.some((mnemonic) => /^(l[defgs]s|lss|jmpf)$/.test(mnemonic)) && (isAccessFault(a) || a === GP) && (b === GP || b === SS)) return true;
   // AMD reads all that RETF may pop, and stores all that CALLF pushes, before it looks at the selector
-  if (mnemonics.includes('retf') && a === PF) return true;
-  if (mnemonics.includes('callf') && (a === PF || a === b && sameRegisters(native, ours, index))) return true;
+  if (mnemonics.includes('retf') && isAccessFault(a)) return true;
+  if (mnemonics.includes('callf') && (isAccessFault(a) || a === b && sameRegisters(native, ours, index))) return true;
   // with many prefixes the host counts operand bytes of what is no instruction, and finds it too long
   if (mnemonics.includes(NOTHING) && a === GP && b === UD || mnemonics.includes(TOO_LONG_NAME) && a === UD && b === GP) return true;
   return mnemonics.includes('popa') && a === PF && b === PF;
@@ -83,7 +85,7 @@ function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batc
 /** An access over the end of a 4 GiB segment is #GP or #SS; here such a segment counts as having no limit and the access wraps around. */
 function isWrapAround(native: Batch, ours: Batch, index: number): boolean {
   const vector = native.u32(index, 'vector');
-  if (ours.mode === 64 || (vector !== GP && vector !== SS) || ours.u32(index, 'vector') !== PF || native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
+  if (ours.mode === 64 || (vector !== GP && vector !== SS) || !isAccessFault(ours.u32(index, 'vector')) || native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
   const address = Number(ours.u64(index, 'address'));
   return [0, FS_BASE, 2 ** 32].some((edge) => Math.abs(address - edge) < 32);
 }
@@ -174,6 +176,7 @@ export class Campaign {
         const index = writer.single(code, inst), rcx = batch.gpr(index, 1);
         if (isVendorSpecific(inst, mode, rcx) || row.mnemonic === 'int' && inst.immLo === LINUX_CALL) { batch.drop(); continue; }
         if (isDelivered && this.#random.below(100) < 40) batch.setU32(index, 'flags', batch.u32(index, 'flags') | TF);
+        if (this.#random.below(100) < 6) batch.setU32(index, 'flags', batch.u32(index, 'flags') | AC);
         const meaningless = undefinedFlags(inst, rcx);
         return { code, mnemonics: [row.mnemonic], families: [familyOf(row)], undefinedAtEnd: meaningless, undefinedAnywhere: meaningless };
       }

@@ -175,6 +175,7 @@ export class EmulatedUser {
     this.#state.set(batch.bytes.subarray(at + CASE.gpr, at + CASE.gpr + 128), STATE.gpr);
     state.setBig('rip', batch.u64(index, 'rip'));
     writeFlags(state, batch.u32(index, 'flags'));
+    this.#vcpu.mmu.contextChanged();
     this.#window(batch.window(index), true);
     if (this.#delivered) return this.#deliver();
     state.set('budget', BUDGET);
