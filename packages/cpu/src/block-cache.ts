@@ -284,7 +284,7 @@ export class BlockCache {
       entry = INSTRUCTIONS[older] ?? entry;
       mnemonic = older;
     }
-    if (row.cpl0 && (modeKey & (MODE.USER | MODE.VM86)) !== 0) return PROTECTION;
+    if (row.cpl0 && (modeKey & (MODE.USER | MODE.VM86)) !== 0) return UNDEFINED_OUTSIDE.has(mnemonic) ? UNDEFINED : PROTECTION;
     return { entry, form: { ...formOf(inst, entry, modeKey), mnemonic } };
   }
 
@@ -343,6 +343,9 @@ export class BlockCache {
     return undefined;
   }
 }
+
+/** Privileged instructions that do not exist outside ring 0, where the others raise #GP(0). SDM vol 2, their pages */
+const UNDEFINED_OUTSIDE = new Set(['clac', 'stac', 'monitor', 'mwait']);
 
 /** Stand-ins for what raises #UD or #GP(0) when it is reached. */
 const standIn = (mnemonic: 'undefined_opcode' | 'general_protection'): { readonly entry: InstructionEntry; readonly form: Form } => ({
