@@ -51,19 +51,26 @@ function proxyByNodePorts(): void {
     serialize: (value: unknown) => {
       const { port1, port2 } = new MessageChannel();
       expose(value, nodeEndpoint(port1));
-      return [port2, [port2 as unknown as Transferable]];
+      return [port2, [port2 as never]];
     },
     deserialize: (port: MessagePort) => wrap(nodeEndpoint(port)),
   });
 }
 let proxied = false;
 
+export interface SpawnOptions {
+  readonly name: string;
+  /** Bound of the worker's heap for new objects. Default: V8's, 64 MiB and more, which stay resident once they were used. */
+  readonly youngHeapMib?: number;
+}
+
 /** Starts a worker from a module: TypeScript in the sources, JavaScript once built (see `workerUrl`). */
-export function spawnWorker(url: URL, options: { readonly name: string }): WorkerHandle {
+export function spawnWorker(url: URL, options: SpawnOptions): WorkerHandle {
   // workers take part in the program's compile cache only when their environment says so
   const cache = getCompileCacheDir();
   const env = cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache };
-  return adoptWorker(new Worker(url, { name: options.name, env }), options);
+  const resourceLimits = options.youngHeapMib === undefined ? {} : { maxYoungGenerationSizeMb: options.youngHeapMib };
+  return adoptWorker(new Worker(url, { name: options.name, env, resourceLimits }), options);
 }
 
 /** The module beside `importMetaUrl` that is called `name`, with the extension that the caller itself has (`.ts` unbuilt, `.js` built). */

@@ -10,6 +10,7 @@ export const configSchema = z.strictObject({
   kernel: z.string().optional().describe('Path of a kernel (bzImage, ELF with a PVH note, multiboot 1), relative to the configuration file.'),
   initrd: z.string().optional().describe('Path of the initial RAM disk, relative to the configuration file.'),
   append: z.string().optional().describe('Kernel command line. Default: console=ttyS0 for your own kernel, the guest\'s own otherwise.'),
+  entry: z.union([z.literal(16), z.literal(32), z.literal(64)]).optional().describe('Which entry of a bzImage: its real-mode code, 32-bit or 64-bit. Default: the kernel\'s own width.'),
   memory: z.union([z.string(), z.int().positive()]).optional().describe('Guest memory: "256M", "1G", or bytes; 4 MiB to 3 GiB. Default 256M.'),
   cpu: z.enum(CPU_MODEL_NAMES as [string, ...string[]]).optional().describe(`CPU model. Default ${CPU_MODEL_NAMES[0] ?? ''}.`),
   engine: z.enum(ENGINES).optional().describe('How the guest is run. Default bare.'),

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { VmmError } from '@vmm/spec';
 import { GUESTS, obtainGuest } from '@vmm/guests';
 import type { LinuxBoot } from '@vmm/runtime';
@@ -68,11 +68,24 @@ async function loadFiles(kernel: string, config: Config, { signal, progress }: I
 
 async function readImage(what: string, path: string, signal: AbortSignal): Promise<Uint8Array> {
   try {
-    const bytes = await readFile(path, { signal });
+    const bytes = await readShared(path);
+    signal.throwIfAborted();
     if (bytes.length > 0) return bytes;
   } catch (cause) {
     if (signal.aborted) throw new VmmError('ABORTED', `Stopped while reading ${what} ${path}`, { cause });
     throw new VmmError('IMAGE_UNREADABLE', `Cannot read ${what} ${path}: ${firstLine(cause)}`, { hint: 'Check the path and its permissions.', cause });
   }
   throw new VmmError('IMAGE_INVALID', `Cannot boot ${what} ${path}: it is empty`, { hint: 'Give a file that has contents.' });
+}
+
+/** Into memory that the machine's worker can see: a kernel need not be in memory twice. */
+async function readShared(path: string): Promise<Uint8Array> {
+  await using file = await open(path);
+  const stat = await file.stat();
+  if (!stat.isFile()) return await file.readFile();
+  const { size } = stat;
+  const bytes = new Uint8Array(new SharedArrayBuffer(size));
+  let at = 0;
+  for (let read = -1; at < size && read !== 0; at += read) ({ bytesRead: read } = await file.read(bytes, at, size - at, at));
+  return bytes.subarray(0, at);
 }

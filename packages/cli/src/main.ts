@@ -1,7 +1,8 @@
+import { prepareMachine } from '@vmm/runtime';
 import { describeError } from './report.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
+import { MACHINE_NAME } from './machine-name.ts';
 import { writeAll } from './output.ts';
-import { runProgram } from './program.ts';
 
 const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: 129 } as const;
 const controller = new AbortController();
@@ -12,9 +13,14 @@ for (const [name, code] of Object.entries(SIGNALS)) {
   });
 }
 
+const args = process.argv.slice(2);
+// the worker reads its program while this thread reads the rest of its own and the kernel
+if (args[0] === 'run') prepareMachine(MACHINE_NAME);
+
 let code: number;
 try {
-  code = await runProgram(process.argv.slice(2), controller.signal);
+  const { runProgram } = await import('./program.ts');
+  code = await runProgram(args, controller.signal);
 } catch (error) {
   code = controller.signal.aborted ? controller.signal.reason as number : exitCodeOf(error);
   if (!controller.signal.aborted) writeAll(2, describeError(error));

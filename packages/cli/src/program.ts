@@ -18,6 +18,7 @@ interface RunOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
+  readonly entry?: string;
   readonly cmdline?: string;
   readonly memory?: string;
   readonly cpu?: string;
@@ -65,6 +66,7 @@ function addImage(command: Command): Command {
     .option('-i, --initrd <file>', 'initial RAM disk')
     .option('-a, --append <text>', 'kernel command line')
     .addOption(new Option('--cmdline <text>', 'the same as --append').hideHelp())
+    .option('--entry <bits>', 'entry of a bzImage: 16, 32 or 64 (default: the kernel\'s own width)')
     .option('-m, --memory <size>', 'guest memory, 4M to 3G (default 256M)')
     .option('--cpu <model>', `CPU model: ${CPU_MODEL_NAMES.join(', ')}`)
     .option('--offline', 'take guests from the cache only');
@@ -141,6 +143,7 @@ function configOf(options: RunOptions): Config {
   return defined({
     guest, kernel, initrd, memory, cpu, engine, onTripleFault: tripleFault,
     append: options.append ?? options.cmdline,
+    entry: options.entry === undefined ? undefined : Number(options.entry),
     clock: parseClock(options.clock),
     placement: parsePlacement(options.placement),
     reboot: options.reboot ? undefined : false,

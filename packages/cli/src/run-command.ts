@@ -6,6 +6,7 @@ import { KEYS_HELP } from './escape-keys.ts';
 import type { KeyCommand } from './escape-keys.ts';
 import { EXIT, exitCodeOfMachine } from './exit-code.ts';
 import { findImage } from './image.ts';
+import { MACHINE_NAME } from './machine-name.ts';
 import { writeAll } from './output.ts';
 import { ProgressLine } from './progress.ts';
 import { describeDump, describeError, describeStats } from './report.ts';
@@ -76,8 +77,8 @@ export class RunCommand {
   }
 
   #machineOptions(boot: MachineOptions['boot']): MachineOptions {
-    const { memory, cpu, engine, clock, placement, reboot, onTripleFault } = this.#config;
-    return { boot, ...defined({ memory, cpu, engine, clock, placement, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset' };
+    const { memory, cpu, engine, clock, placement, reboot, onTripleFault, entry } = this.#config;
+    return { name: MACHINE_NAME, boot: { ...boot, ...defined({ entry }) }, ...defined({ memory, cpu, engine, clock, placement, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset' };
   }
 
   #listen(machine: Machine): void {

@@ -1,7 +1,8 @@
 import { adoptWorker } from '@vmm/bus/browser';
 import { VmmError } from '@vmm/spec';
 import type { PageWorker } from '@vmm/bus/browser';
-import { Machine } from './machine.ts';
+import type { WorkerHandle } from '@vmm/bus/control';
+import { Machine, vcpuWorkerName } from './machine.ts';
 import type { MachineHost } from './machine.ts';
 import { resolveOptions } from './options.ts';
 import type { MachineOptions } from './options.ts';
@@ -11,11 +12,23 @@ declare const Worker: new (url: URL, options: { readonly type: 'module'; readonl
 declare const navigator: { readonly hardwareConcurrency?: number };
 declare const crossOriginIsolated: boolean;
 
+const prepared = new Map<string, WorkerHandle>();
+
 /** Bundlers look for exactly this shape: `new Worker(new URL('…', import.meta.url), { type: 'module' })`. */
 const host: MachineHost = {
-  spawnVcpu: (name) => adoptWorker(new Worker(new URL('./vcpu.worker.browser.ts', import.meta.url), { type: 'module' }), { name }),
+  spawnVcpu: (name) => {
+    const ready = prepared.get(name);
+    prepared.delete(name);
+    return ready ?? adoptWorker(new Worker(new URL('./vcpu.worker.browser.ts', import.meta.url), { type: 'module' }), { name });
+  },
   spawnConsole: (name) => adoptWorker(new Worker(new URL('./console.worker.browser.ts', import.meta.url), { type: 'module' }), { name }),
 };
+
+/** Starts the worker of the machine that will have this name: it reads its program while the page still fetches a kernel. */
+export function prepareMachine(name: string): void {
+  const worker = vcpuWorkerName(name);
+  prepared.set(worker, host.spawnVcpu(worker));
+}
 
 /** A machine that has not started yet. Throws `VmmError` when an option is wrong or the page is not cross-origin isolated. */
 export function createMachine(options: MachineOptions): Machine {

@@ -18,6 +18,11 @@ export interface MachineHost {
 
 const STOP_GRACE_MS = 80;
 
+/** In messages and debuggers, and of workers that were prepared. */
+export function vcpuWorkerName(machine: string): string {
+  return `${machine} vcpu0`;
+}
+
 /** One virtual machine: its workers, its serial line, its events. Made by `createMachine`. */
 export class Machine {
   readonly name: string;
@@ -119,7 +124,7 @@ export class Machine {
     const rings = { requests: createRing(4096), replies: createRing(256), irqs: createRing(4096) };
     const consoleName = `${this.name} console`;
     const remote: RemoteDeviceRings | undefined = hasRemote ? { ...rings, workerName: consoleName, control: this.#consoleBlock.buffer } : undefined;
-    const worker = this.#adopt(this.#host.spawnVcpu(`${this.name} vcpu0`));
+    const worker = this.#adopt(this.#host.spawnVcpu(vcpuWorkerName(this.name)));
     const control = connect<VcpuControl>(worker);
     const ready = await control.configure({
       ...config, index: 0, control: this.#block.buffer, serial: this.serial.rings, debugOutput: this.#debug.rings.output, remote,

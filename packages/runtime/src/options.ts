@@ -14,7 +14,7 @@ export type EngineName = (typeof ENGINES)[number];
 export const MIN_MEMORY_BYTES = 4 * MIB;
 export const MAX_MEMORY_BYTES = 3 * GIB;
 
-/** What the machine starts with. Bytes are copied: they stay the caller's. */
+/** What the machine starts with. Bytes are copied, and stay the caller's, unless they lie in shared memory already: those must not change any more. */
 export interface LinuxBoot {
   /** bzImage, ELF with a PVH note, or multiboot 1 image. */
   readonly kernel: Uint8Array;
@@ -106,7 +106,15 @@ function resolveBoot(boot: LinuxBoot | undefined): MachineConfig['boot'] {
   if (!(boot?.kernel instanceof Uint8Array)) throw invalid('Cannot boot without a kernel', 'Give boot: { kernel: bytes }.');
   const { kernel, initrd, commandLine = '', entry } = boot;
   if (entry !== undefined && ![16, 32, 64].includes(entry)) throw invalid(`Cannot enter the kernel in ${String(entry)} bits`, 'Give boot.entry: 16, 32 or 64.');
-  return { kernel, initrd, commandLine, entry };
+  return { kernel: shared(kernel), initrd: initrd === undefined ? undefined : shared(initrd), commandLine, entry };
+}
+
+/** In memory that the machine's worker sees too: one copy, not one each. */
+function shared(bytes: Uint8Array): Uint8Array {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }
 
 function resolveClock(clock: NonNullable<MachineOptions['clock']>): ClockConfig {
