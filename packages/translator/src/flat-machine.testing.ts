@@ -7,7 +7,8 @@ import { RegionTranslator } from './translator.ts';
 
 export const CODE = 0x10_0000, DATA = 0x20_0000, STACK = 0x30_0000;
 const RAM_BYTES = 16 * 2 ** 20;
-const TABLES = 0x1000;
+/** Of long mode: the 2-MiB entry i of the identity map is at PAGE_DIRECTORY + 8 i; addresses below 0x8000 are otherwise unused. */
+export const TABLES = 0x1000, PAGE_DIRECTORY = TABLES + 0x2000;
 const CODE_ATTRIBUTES = { 32: 0xc09b, 64: 0xa09b } as const, DATA_ATTRIBUTES = 0xc093, TSS_ATTRIBUTES = 0x8b;
 
 export interface FlatRun {
@@ -18,12 +19,22 @@ export interface FlatRun {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+export interface FlatOptions {
+  readonly hotThreshold?: number;
+  /** After code and tables are in memory: more of them. */
+  readonly prepare?: (memory: MachineMemory) => void;
+  /** The guest has written to a port: a device may touch memory. */
+  readonly onOut?: (memory: MachineMemory, port: number, value: number) => void;
+  /** Between two slices. */
+  readonly onSlice?: (memory: MachineMemory, slice: number) => void;
+}
+
 /** A bare CPU in flat 32- or 64-bit mode at CPL 0 running assembled code until HLT or a triple fault. */
-export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | 'translator', options: { hotThreshold?: number } = {}): FlatRun {
+export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | 'translator', options: FlatOptions = {}): FlatRun {
   const memory = new MachineMemory({ ramBytes: RAM_BYTES });
   const vcpu = new Vcpu({
     memory, model: CPU_MODELS['x86-64-v3'], createMmu: (context) => new EptMmu(context),
-    ports: { read: () => 0xff, write: () => undefined },
+    ports: { read: () => 0xff, write: (port, _size, value) => { options.onOut?.(memory, port, value); } },
     interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n },
     ...(engine === 'translator' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0 }) } : {}),
@@ -35,6 +46,7 @@ export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | '
   guest.write64(TABLES, BigInt(TABLES + 0x1000) | 3n);
   guest.write64(TABLES + 0x1000, BigInt(TABLES + 0x2000) | 3n);
   for (let i = 0; i < 8; i++) guest.write64(TABLES + 0x2000 + 8 * i, BigInt(i * 0x20_0000) | 0x83n);
+  options.prepare?.(memory);
   const flat = (selector: number, attributes: number): { selector: number; base: number; limit: number; attributes: number } => ({ selector, base: 0, limit: 0xffff_ffff, attributes });
   const data = flat(16, DATA_ATTRIBUTES);
   vcpu.boot({
@@ -46,6 +58,7 @@ export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | '
   let result: string;
   for (let slices = 0; ; slices++) {
     result = vcpu.run(5000);
+    options.onSlice?.(memory, slices);
     if (result !== 'slice' || slices > 2000) break;
   }
   return { result, registers: vcpu.registers(), data: guest.readBytes(DATA, 4096), instructions: vcpu.instructions, counters: vcpu.counters() };
