@@ -20,7 +20,7 @@ export interface DifferenceClass<T> {
 const UNSUPPORTED = /^(AVX512|AVX_|AVX10|XOP|D3NOW|AMX|FMA4|VAES|VPCLMULQDQ|GFNI|TBM|LWP|CYRIX|PADLOCK|KNC|KL|AESKLE|WIDE_KL|HRESET|UINTR|FRED|ENQCMD|SSE4A|TDX|SEAM|SEV_|SHA512|SM3|SM4|CMPCCXADD|RAO_INT|MSRLIST|WRMSRNS|LKGS|MCOMMIT|TSE|SNP|PBNDKB|UDBG|INVLPGB|PCOMMIT|USER_MSR|MPX|GEODE|CET_|RMPQUERY|D3NOWEXT|RDPRU|ZALLOC|PREFETCHITI)/;
 
 const only = (names: readonly string[]) => (d: IcedDifference): boolean => d.own.valid && d.other.valid && names.includes(d.own.mnemonic);
-const RENAMED_REGISTER = ['lldt', 'ltr', 'verr', 'verw', 'lmsw', 'arpl', 'pinsrw', 'vpinsrw'];
+const RENAMED_REGISTER = ['lldt', 'ltr', 'verr', 'verw', 'lmsw', 'arpl', 'pinsrw', 'vpinsrw', 'umwait', 'tpause'];
 
 /** Every class of difference to iced-x86, in the order they are tried. */
 export const ICED_DIFFERENCES: readonly DifferenceClass<IcedDifference>[] = [
@@ -36,7 +36,7 @@ export const ICED_DIFFERENCES: readonly DifferenceClass<IcedDifference>[] = [
   },
   {
     id: 'register-width-name',
-    reason: 'the operand is 16 bits (pinsrw: 32); iced-x86 names the register as wide as the operand size',
+    reason: 'the operand is 16 bits (pinsrw, umwait, tpause: 32); iced-x86 names the register as wide as the operand size',
     matches: (d) => only(RENAMED_REGISTER)(d) && d.own.length === d.other.length,
   },
   {
@@ -106,6 +106,8 @@ function wrapsBranch(d: ObjdumpDifference): boolean {
   return (parseInt(own[2] ?? '', 16) & 0xffff) === (parseInt(other[2] ?? '', 16) & 0xffff);
 }
 
+const WIDTH_NAMED = /^v?p(insr|extr)|^v?(extractps|p?movmsk)|^(lar|lsl|ptwrite|umwait|tpause)/;
+
 /** Every class of difference to objdump (binutils 2.40), in the order they are tried. */
 export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] = [
   {
@@ -117,7 +119,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   },
   {
     id: 'unsupported-extension', reason: 'AVX-512 and other extensions beyond x86-64-v3 are not in the table',
-    matches: (d) => d.own === '(bad)' && (EVEX_OR_MASK.test(d.other) || /^(tile|td|enqcmd|xop|pf|kl|pvalidate|rmp|psmash|xcrypt|xstore|xsha|montmul|aesenc\d|loadiwkey|encodekey)/.test(rest(d.other))),
+    matches: (d) => d.own === '(bad)' && (EVEX_OR_MASK.test(d.other) || /^(tile|td|enqcmd|xop|pf|kl|pvalidate|rmp|psmash|xcrypt|xstore|xsha|montmul|femms|aesenc\d|loadiwkey|encodekey)/.test(rest(d.other))),
   },
   {
     id: 'amd-16-bit-branch', reason: 'near branches with 66 in 64-bit code: objdump follows AMD (16-bit displacement), we follow Intel (66 ignored)',
@@ -133,7 +135,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   { id: 'x87-alias', reason: 'undocumented aliases of FCOM, FCOMP, FSTP, FXCH: real processors execute them, objdump does not know them', matches: (d) => /^f(com|comp|stp|xch|freep) st/.test(rest(d.own)) && d.other.includes('(bad)') },
   { id: 'objdump-rejects', reason: 'objdump calls (bad) what processors execute: REP before instructions that ignore it, 0F 0D with a register', matches: (d) => d.own !== '(bad)' && d.other.includes('(bad)') },
   { id: 'branch-wrap', reason: 'a 16-bit branch wraps at 64 KiB; objdump prints the sum', matches: (d) => d.mode !== 64 && wrapsBranch(d) },
-  { id: 'descriptor-size', reason: 'objdump marks SGDT, SIDT, LGDT, LIDT with the operand size', matches: (d) => /^[sl][gi]dt[dw]/.test(rest(d.other)) },
+  { id: 'descriptor-size', reason: 'objdump marks SGDT, SIDT, LGDT, LIDT with the operand size', matches: (d) => /^[sl][gi]dt[dwlq]/.test(rest(d.other)) },
   { id: 'oword', reason: 'objdump calls 16 bytes of INVEPT, INVVPID, CMPXCHG16B oword and of INVPCID nothing', matches: (d) => /^(inv(ept|vpid|pcid)|cmpxchg16b)/.test(rest(d.own)) && firstWord(d.own) === firstWord(d.other) },
   { id: 'scalar-ymm', reason: 'objdump prints ymm registers for VMOVSS and VMOVSD with the ignored VEX.L', matches: (d) => /^vmovs[sd]/.test(rest(d.own)) && rest(d.own) === rest(d.other).replaceAll('ymm', 'xmm') },
   { id: 'lock-illegal', reason: 'LOCK before an instruction that does not take it is #UD', matches: (d) => d.own === '(bad)' && d.bytes.includes(0xf0) && d.other.includes('lock') },
@@ -147,7 +149,9 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   { id: 'fsbase-66', reason: 'WRFSBASE and its like are 32 or 64 bits wide; objdump lets 66 make them 16', matches: (d) => /^(rd|wr)[fg]sbase/.test(rest(d.own)) && firstWord(d.own) === firstWord(d.other) },
   { id: 'vmgexit', reason: 'VMMCALL with a REP prefix', matches: (d) => rest(d.other) === 'vmgexit' },
   { id: 'movsxd-16', reason: 'MOVSXD r16 reads 16 bits (SDM); objdump prints 32', matches: (d) => /^movsxd \w+,word/.test(rest(d.own)) || (/^movsxd/.test(rest(d.own)) && d.bytes.includes(0x66)) },
-  { id: 'register-width-name', reason: 'REX.W widens the register of PINSRB and its like in our text, not in objdump\'s', matches: (d) => /^v?p(insr|extr)|^v?(extractps|p?movmsk)|^(lar|lsl|ptwrite)/.test(rest(d.own)) && /^v?p(insr|extr)|^v?(extractps|p?movmsk)|^(lar|lsl|ptwrite)/.test(rest(d.other)) },
+  { id: 'register-width-name', reason: 'REX.W widens the register of PINSRB and its like in our text, not in objdump\'s; of UMWAIT and TPAUSE it is the other way', matches: (d) => WIDTH_NAMED.test(rest(d.own)) && WIDTH_NAMED.test(rest(d.other)) },
+  { id: 'implied-operands', reason: 'objdump spells the implied registers of MONITOR and MWAIT in AT&T syntax', matches: (d) => /^(monitor|mwait)x? %/.test(rest(d.other)) && rest(d.own) === firstWord(rest(d.other)) },
+  { id: 'far-size', reason: 'objdump marks far branches through memory with the operand size in AT&T syntax', matches: (d) => /^l(call|jmp)[wlq] \*/.test(rest(d.other)) && rest(d.own) === rest(d.other).replace(/^(l\w+)[wlq] /, '$1 ') },
   { id: '8087-only', reason: 'objdump adds a remark', matches: (d) => /287 only|8087 only/.test(d.other) },
   { id: 'prefetchw', reason: '0F 0D /3 is an alias of PREFETCHW on Intel, of PREFETCH in objdump', matches: (d) => /^prefetchw/.test(rest(d.own)) && /^prefetch/.test(rest(d.other)) },
   { id: 'pseudo-op', reason: 'objdump names predicates (cmpltps); we print the immediate', matches: (d) => PSEUDO.test(rest(d.own)) && PSEUDO.test(rest(d.other)) },
