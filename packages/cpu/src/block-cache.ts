@@ -205,7 +205,7 @@ export class BlockCache {
     const mode = MODES[modeKey & MODE.CODE_SIZE]!;
     const first = this.#free + RECORD.sizeBytes;
     const inst = this.#inst;
-    let at = first, pc = host, count = 0, crossing = 0;
+    let at = first, pc = host, count = 0, crossing = 0, refusedBytes = 0;
     while (count < MAX_INSTRUCTIONS) {
       let length = decode(this.#u8, pc, limit, mode, inst);
       if (length === NEED_MORE) {
@@ -229,6 +229,8 @@ export class BlockCache {
         inst.length = 0;
         inst.opCount = 0;
         length = 0;
+        // other bytes there may make it an instruction
+        refusedBytes = LONGEST_INSTRUCTION;
       }
       pc += length;
       writeRecord(this.#data, at, inst, handler, pc - host);
@@ -240,7 +242,7 @@ export class BlockCache {
     const bytes = pc - host, instructions = count;
     const block: Block = {
       host, modeKey, records: first, bytes, instructions, crossing,
-      overlaps: (at, size) => (at < host + bytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
+      overlaps: (at, size) => (at < host + bytes + refusedBytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
       kill: () => { this.#kill(block); },
     };
     const header = first - RECORD.sizeBytes >> 2;

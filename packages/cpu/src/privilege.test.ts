@@ -28,3 +28,19 @@ describe('an instruction for ring 0', () => {
     expect([m.rip, m.cpl, m.flags & EFLAGS.VM]).toEqual([HANDLER + 1, 0, 0]);
   });
 });
+
+describe('bytes that are no instruction', () => {
+  it('are looked at again once they have changed', () => {
+    const { vcpu, m, place } = wholeMachine();
+    m.protected(0);
+    m.gate(VECTOR.UD, SELECTOR.code0, HANDLER);
+    place(0x5000, 'f0 90 eb fe'); // lock nop · jmp $
+    // mov byte [0x5000], 0x90 · iretd
+    place(HANDLER, 'c6 05 00 50 00 00 90 cf');
+    expect(vcpu.run(20)).toBe('slice');
+    m.write16(0x5002, 0xf490); // nop · hlt
+    vcpu.blocks.flush();
+    expect(vcpu.run(100)).toBe('halt');
+    expect(m.rip).toBe(0x5004);
+  });
+});

@@ -1,5 +1,5 @@
 /** @hot */
-import { STATE } from '@vmm/state';
+import { MMU_INDEX, STATE } from '@vmm/state';
 import { ATTRIBUTE, GPR, SEG, VECTOR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { isCode64 } from './mode.ts';
@@ -92,6 +92,7 @@ export class StackCursor {
   push64(lo: number, hi: number): boolean {
     if (!this.#lower(8)) return false;
     const at = this.lo, high = this.hi;
+    if (this.#isMisaligned(at)) return this.#cpu.fail(VECTOR.AC, 0);
     const next = at + 4 | 0;
     return this.#write32(next, next === 0 ? high + 1 | 0 : high, hi) && this.#write32(at, high, lo);
   }
@@ -107,6 +108,7 @@ export class StackCursor {
     const mmu = this.#cpu.mmu;
     const at = this.#address(), high = this.#addressHigh();
     if (this.#isLong ? !this.#cpu.isCanonical(this.hi) : !this.#fits((this.lo & this.#mask) >>> 0, size)) return this.#fail();
+    if (size === 8 && this.#isMisaligned(at)) return this.#cpu.fail(VECTOR.AC, 0);
     this.valueHi = 0;
     if (size === 2) this.valueLo = this.#asSystem ? mmu.readSystem16(at, high) : mmu.read16(at, high);
     else {
@@ -121,6 +123,9 @@ export class StackCursor {
     this.skip(size);
     return true;
   }
+
+  /** Eight bytes are accessed in halves, which the MMU finds aligned. */
+  #isMisaligned(at: number): boolean { return (at & 4) !== 0 && !this.#asSystem && (this.#cpu.state.word(STATE.tlbTag) & 3) === MMU_INDEX.userAligned; }
 
   /** Moves the pointer up without reading. */
   skip(bytes: number): void {

@@ -42,7 +42,7 @@ export function variantsOf(operation: Operation): Variant[] {
     ];
     case 'sqrt': return [{ name: `sqrt${scalar}`, unit: 'sse', body: `sqrt${scalar} xmm0, [rsi]\n${store}` }];
     case 'roundToInt': return [{ name: `round${scalar}`, unit: 'sse', body: `round${scalar} xmm0, [rsi], 4\n${store}` }];
-    case 'mulAdd': return [{ name: `vfmadd213${scalar}`, unit: 'sse', body: `${load}${s.move} xmm2, [rsi+32]\nvfmadd213${scalar} xmm0, xmm1, xmm2\n${store}` }];
+    case 'mulAdd': return [{ name: `vfmadd213${scalar}`, unit: 'sse', body: `${s.move} xmm1, [rsi]\n${s.move} xmm0, [rsi+16]\n${s.move} xmm2, [rsi+32]\nvfmadd213${scalar} xmm0, xmm1, xmm2\n${store}` }];
     case 'compare': return [
       { name: `vcmp${scalar}`, unit: 'sse', body: `${load}vcmp${scalar} xmm0, xmm0, xmm1, ${String(PREDICATE[operation.name.slice(4)] ?? 0)}\nmovd eax, xmm0\nand eax, 1\nmov [rsi+${RESULT}], rax` },
       comparison(operation.name.slice(4), `${load}${operation.name.endsWith('_quiet') || operation.name.endsWith('_eq') ? 'u' : ''}comi${scalar} xmm0, xmm1`, 'sse'),
