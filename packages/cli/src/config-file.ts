@@ -41,6 +41,21 @@ export function parseConfig(value: unknown, path: string): Config {
   });
 }
 
+/** Options where their name is not the configuration's. */
+const OPTION_OF: Readonly<Record<string, string>> = { onTripleFault: '--triple-fault', reboot: '--no-reboot' };
+
+/** The same for what the command line says: the error names the option and says what it takes. */
+export function parseOptions(value: Readonly<Record<string, unknown>>): Config {
+  const parsed = configSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0], key = String(issue?.path[0]);
+  const given = value[key], takes = (configSchema.shape as Readonly<Record<string, { readonly description?: string | undefined }>>)[key]?.description ?? '';
+  const choices = /expected one of (.*)/.exec(issue?.message ?? '')?.[1]?.replaceAll('"', '').replaceAll('|', ', ');
+  throw new VmmError('OPTION_INVALID', `Cannot use ${OPTION_OF[key] ?? `--${key}`} ${typeof given === 'string' ? given : JSON.stringify(given)}`, {
+    hint: choices === undefined ? takes : `${takes} One of: ${choices}.`,
+  });
+}
+
 /** Without the keys whose value is undefined. */
 export function defined<T extends object>(values: T): Partial<{ [Key in keyof T]: Exclude<T[Key], undefined> }> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<{ [Key in keyof T]: Exclude<T[Key], undefined> }>;

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from './config-file.ts';
+import { loadConfig, parseOptions } from './config-file.ts';
 import { configJsonSchema } from './config-schema.ts';
 import { mergeConfig } from './program.ts';
 
@@ -38,6 +38,16 @@ describe('configuration', () => {
   ])('is refused when it %s', async (_, name, text, message) => {
     if (text !== undefined) file(name, text);
     await expect(loadConfig(name, folder)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) as string });
+  });
+
+  it.each([
+    [{ cpu: 'z80' }, 'Cannot use --cpu z80', /One of: default64, /],
+    [{ clock: 'sundial' }, 'Cannot use --clock sundial', /scaled real time/],
+    [{ entry: 48 }, 'Cannot use --entry 48', /real-mode code/],
+    [{ onTripleFault: 'cry' }, 'Cannot use --triple-fault cry', /stop, reset/],
+    [{ placement: { serial: 'moon' } }, 'Cannot use --placement {"serial":"moon"}', /vcpu or worker/],
+  ])('names the option that is wrong: %o', (options, message, hint) => {
+    expect(() => parseOptions(options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message, hint: expect.stringMatching(hint) as string }) as Error);
   });
 
   it('yields to the command line, image and all', () => {

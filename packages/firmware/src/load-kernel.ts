@@ -34,6 +34,9 @@ export function loadKernel(memory: GuestMemory, image: KernelImage): BootState &
       hint: 'Give a bzImage (Debian: /boot/vmlinuz-*), a multiboot 1 image, an ELF file with a PVH entry, or a boot sector.',
     });
   }
+  if (format !== 'linux' && (image.entry ?? 'auto') !== 'auto') {
+    throw new VmmError('KERNEL_UNSUPPORTED', `Cannot load the kernel: it is no bzImage, so it has no choice of entries (${String(image.entry)} bits)`, { hint: 'Leave the entry out.' });
+  }
   const { acpiRsdp } = installPlatformTables(memory, image.platform);
   return { format, ...load(memory, { ...image, acpiRsdp }, format) };
 }
