@@ -5,7 +5,7 @@ import { CPU_MODEL_NAMES, ENGINES } from '@vmm/runtime';
 import { GUESTS } from '@vmm/guests';
 import { configJsonSchema } from './config-schema.ts';
 import type { Config } from './config-schema.ts';
-import { defined, loadConfig, parseConfig } from './config-file.ts';
+import { defined, loadConfig, parseOptions } from './config-file.ts';
 import { KEYS_HELP } from './escape-keys.ts';
 import { EXIT, EXIT_CODE_HELP } from './exit-code.ts';
 import { DEFAULT_GUEST } from './image.ts';
@@ -107,7 +107,7 @@ interface LockstepOptions extends Pick<RunOptions, 'guest' | 'kernel' | 'initrd'
 
 async function lockstep(options: LockstepOptions, signal: AbortSignal): Promise<number> {
   const { guest, kernel, initrd, append, memory, cpu } = options;
-  const config = parseConfig(defined({ guest, kernel, initrd, append, memory, cpu }), 'from the command line');
+  const config = parseOptions(defined({ guest, kernel, initrd, append, memory, cpu }));
   const { lockstepCommand } = await import('./lockstep-command.ts');
   return lockstepCommand(config, {
     instructions: count('instructions', options.instructions), every: count('every', options.every), memoryEvery: count('memory-every', options.memoryEvery),
@@ -123,7 +123,7 @@ function count(name: string, text: string): number {
 
 async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
   const file = await loadConfig(options.config, process.cwd());
-  const config = mergeConfig(file, parseConfig(configOf(options), 'from the command line'));
+  const config = mergeConfig(file, parseOptions(configOf(options)));
   const flags = { json: options.json ?? false, stats: options.stats ?? false, progress: options.progress, offline: options.offline ?? false };
   return new RunCommand(config, flags, signal).run();
 }
