@@ -47,6 +47,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .showSuggestionAfterError(true);
   addRun(program).action(async (options: RunOptions) => { code = await run(options, signal); });
   addLockstep(program).action(async (options: LockstepOptions) => { code = await lockstep(options, signal); });
+  addExplain(program).action(async (options: ExplainOptions) => { code = await explain(options, signal); });
   program.command('guests').description('list the guests that vmm can boot by name').action(() => { writeAll(1, listGuests()); });
   program.command('schema').description('print the JSON Schema of vmm.config.json').action(() => { writeAll(1, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`); });
   try {
@@ -82,6 +83,17 @@ function addLockstep(program: Command): Command {
     .option('--json', 'the result as a JSON line');
 }
 
+function addExplain(program: Command): Command {
+  return addImage(program.command('explain').description('show what the translator makes of a function: x86 blocks, then WebAssembly. Without a choice: isPrime, the classic example'))
+    .option('--source <file>', 'assembly of your own')
+    .option('--bits <width>', 'of the assembly: 32 or 64', '64')
+    .option('--elf <file>', 'a program or vmlinux')
+    .option('--function <name>', 'of the ELF file')
+    .option('--address <hex>', 'in the ELF file, or in the guest (default: where it is then)')
+    .option('--after <count>', 'instructions that the guest runs before', '1e8')
+    .option('--length <bytes>', 'how much to look at', '4096');
+}
+
 function addRun(program: Command): Command {
   return addImage(program.command('run').description('boot a guest; its first serial port is this terminal'))
     .option('--engine <name>', `how the guest is run: ${ENGINES.join(', ')}`)
@@ -113,6 +125,23 @@ async function lockstep(options: LockstepOptions, signal: AbortSignal): Promise<
     instructions: count('instructions', options.instructions), every: count('every', options.every), memoryEvery: count('memory-every', options.memoryEvery),
     input: options.input?.replaceAll('\\n', '\n'), json: options.json ?? false, offline: options.offline ?? false, showsOutput: options.output ?? false,
   }, signal);
+}
+
+interface ExplainOptions extends Pick<RunOptions, 'guest' | 'kernel' | 'initrd' | 'append' | 'memory' | 'cpu' | 'offline'> {
+  readonly source?: string;
+  readonly bits: string;
+  readonly elf?: string;
+  readonly function?: string;
+  readonly address?: string;
+  readonly after: string;
+  readonly length: string;
+}
+
+async function explain(options: ExplainOptions, signal: AbortSignal): Promise<number> {
+  const { guest, kernel, initrd, append, memory, cpu, source, elf, address, bits } = options;
+  const config = parseOptions(defined({ guest, kernel, initrd, append, memory, cpu }));
+  const { explainCommand } = await import('./explain-command.ts');
+  return explainCommand(config, { source, elf, address, bits, function: options.function, after: count('after', options.after), length: count('length', options.length), offline: options.offline ?? false }, signal);
 }
 
 function count(name: string, text: string): number {
