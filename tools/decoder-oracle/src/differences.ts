@@ -154,6 +154,7 @@ export const OBJDUMP_DIFFERENCES: readonly DifferenceClass<ObjdumpDifference>[] 
   { id: 'far-size', reason: 'objdump marks far branches through memory with the operand size in AT&T syntax', matches: (d) => /^l(call|jmp)[wlq] \*/.test(rest(d.other)) && rest(d.own) === rest(d.other).replace(/^(l\w+)[wlq] /, '$1 ') },
   { id: '8087-only', reason: 'objdump adds a remark', matches: (d) => /287 only|8087 only/.test(d.other) },
   { id: 'prefetchw', reason: '0F 0D /3 is an alias of PREFETCHW on Intel, of PREFETCH in objdump', matches: (d) => /^prefetchw/.test(rest(d.own)) && /^prefetch/.test(rest(d.other)) },
+  { id: 'branch-hints', reason: 'objdump writes CS and DS before conditional branches as hints (,pn and ,pt)', matches: (d) => /^j\w+,p[tn] /.test(rest(d.other)) && firstWord(d.own) === firstWord(d.other).replace(/,p[tn]$/, '') },
   { id: 'pseudo-op', reason: 'objdump names predicates (cmpltps); we print the immediate', matches: (d) => PSEUDO.test(rest(d.own)) && PSEUDO.test(rest(d.other)) },
 ];
 

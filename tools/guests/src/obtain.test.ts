@@ -91,6 +91,13 @@ describe('a guest that cannot be had', () => {
     expect(existsSync(join(archive.cache, 'lock'))).toBe(false);
   });
 
+  it('stopped while it downloads: what was running ends too', async () => {
+    archive.program('apt-get', `sleep 30 & echo $! > ${archive.folder}/pid; wait`);
+    await expect(obtain('linux-amd64', { signal: AbortSignal.timeout(300) })).rejects.toMatchObject({ code: 'GUEST_ABORTED' });
+    const pid = Number(readFileSync(join(archive.folder, 'pid'), 'utf8'));
+    await expect.poll(() => existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '(gone) Z').toMatch(/\) Z/); // or nobody has asked yet how it ended
+  });
+
   it('because there is none of that name', async () => {
     await expect(obtain('linux-vax')).rejects.toMatchObject({ code: 'GUEST_UNKNOWN', hint: expect.stringContaining('linux-i386') });
   });

@@ -16,21 +16,33 @@ export async function run(command: string, args: readonly string[], options: Run
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, LC_ALL: 'C', ...options.environment },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    detached: true, // a group of its own: apt's helpers end with it
   }) as ChildProcessByStdio<null, Readable, Readable>;
   const output: Buffer[] = [];
   let complaints = '';
   child.stdout.on('data', (chunk: Buffer) => { output.push(chunk); });
   child.stderr.on('data', (chunk: Buffer) => { complaints = (complaints + chunk.toString()).slice(-4000); });
   forwardLines(child.stdio[3] as Readable, options.onStatusLine);
+  const stop = (): void => { if (child.pid !== undefined) endGroup(child.pid); };
+  options.signal?.addEventListener('abort', stop, { once: true });
+  if (options.signal?.aborted === true) stop();
   const exit = await new Promise<number | string>((resolve, reject) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
       reject(error.code === 'ENOENT' ? new VmmError('GUEST_PROGRAM_FAILED', `Cannot run ${command}: it is not installed`) : error);
     });
     child.on('close', (code, signal) => { resolve(code ?? signal ?? 'unknown'); });
-  });
+  }).finally(() => { options.signal?.removeEventListener('abort', stop); });
+  options.signal?.throwIfAborted();
   if (exit === 0) return Buffer.concat(output);
   throw new VmmError('GUEST_PROGRAM_FAILED', `Cannot run ${command}: ${complaintOf(complaints) || `exit ${exit}`}`);
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // it has just ended
+  }
 }
 
 function forwardLines(stream: Readable, onLine: ((line: string) => void) | undefined): void {
