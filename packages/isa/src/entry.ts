@@ -8,8 +8,6 @@ export interface InstructionEntry {
   readonly uses?: readonly FormFact[];
   /** Ends a block: control transfers and anything after which the run loop must look again. */
   readonly ends?: boolean;
-  /** Needs CPL 0. */
-  readonly privileged?: boolean;
 }
 
 export type InstructionTable = Readonly<Record<string, InstructionEntry>>;

@@ -9,7 +9,7 @@ import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
 
 const DIRECTION = 1 << 10, LINE_BYTES = 64;
 
-const simple = (name: CalloutName, options: { ends?: boolean; privileged?: boolean } = {}): InstructionEntry => ({ ...options, run: (m) => { m.callout(name, [], 4); } });
+const simple = (name: CalloutName, options: { ends?: boolean } = {}): InstructionEntry => ({ ...options, run: (m) => { m.callout(name, [], 4); } });
 const nothing: InstructionEntry = { run: () => undefined };
 /** Cache line operations: a load as far as faults go. */
 const touch: InstructionEntry = { run: (m) => { m.hostRead(m.address(0, 1), 1); } };
