@@ -16,9 +16,6 @@ const PAGE = 4096;
 const MAX_INSTRUCTIONS = 64;
 /** Mode keys are below this. */
 const MODE_KEYS = 256;
-/** Stubs of translated regions take the end of the record area: header and record each. */
-const STUB_BYTES = 2 * RECORD.sizeBytes;
-const STUB_AREA_BYTES = 0x10_0000;
 /** Far more executions than a block sees between two translations. */
 const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
@@ -68,10 +65,8 @@ export class BlockCache {
   readonly #inst = new Instruction();
   readonly #blocks = new Map<number, Block>();
   readonly #pages = new Map<number, CodeUnit[]>();
-  /** Stub record of the translated region for a key. */
+  /** Table slot of the translated region for a key. */
   readonly #regions = new Map<number, number>();
-  readonly #freeStubs: number[] = [];
-  #nextStub: number;
   /** Executions after which a block is reported hot. */
   hotThreshold = NEVER_HOT;
   /** Handler by quick key. */
@@ -87,8 +82,7 @@ export class BlockCache {
     this.#u8 = state.u8;
     this.#i32 = state.i32;
     this.#free = privateBase + VCPU_LAYOUT.records;
-    this.#end = this.#free + VCPU_LAYOUT.recordsBytes - STUB_AREA_BYTES;
-    this.#nextStub = this.#end;
+    this.#end = this.#free + VCPU_LAYOUT.recordsBytes;
     this.#clearHash();
   }
 
@@ -106,29 +100,42 @@ export class BlockCache {
     this.#free = this.#o.privateBase + VCPU_LAYOUT.records;
   }
 
-  /** First record of the block at state.rip, whose code lies at `host`; 0 if fetching faulted. */
+  /** The records are full: the interpreter's blocks go, regions stay. Only between blocks. */
+  #discardBlocks(): void {
+    this.counters.flushes++;
+    for (const block of [...this.#blocks.values()]) {
+      this.#leave(block.host, block);
+      if (block.crossing !== 0) this.#leave(block.crossing, block);
+    }
+    this.#blocks.clear();
+    this.#clearHash();
+    this.#free = this.#o.privateBase + VCPU_LAYOUT.records;
+  }
+
+  /** Makes the hash table lead to what runs at state.rip, whose code lies at `host`. 0 if fetching faulted. */
   lookup(host: number): number {
     this.counters.lookups++;
     const modeKey = this.#o.state.get('modeKey');
     const key = host * MODE_KEYS + modeKey;
-    const stub = this.#regions.get(key);
-    if (stub !== undefined) { this.#point(host, modeKey, stub); return stub; }
+    const region = this.#regions.get(key);
+    if (region !== undefined) { this.#point(host, modeKey, 0, region); return 1; }
     const block = this.#interpreted(host, modeKey, key);
     if (block === undefined) return 0;
     this.#point(host, modeKey, block.records);
     return block.records;
   }
 
-  /** Make the hash table lead to a record. */
-  #point(host: number, modeKey: number, record: number): void {
+  /** Make the hash table lead to a record or to a region. */
+  #point(host: number, modeKey: number, record: number, region = 0): void {
     const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
     const neighbour = slot ^ BLOCK_HASH_NEIGHBOUR >> 2;
     const isOwn = this.#i32[slot] === (host | 0) && this.#i32[slot + 1] === modeKey;
-    if (!isOwn && this.#i32[slot] !== 0) this.#i32.copyWithin(neighbour, slot, slot + 3);
+    if (!isOwn && this.#i32[slot] !== 0) this.#i32.copyWithin(neighbour, slot, slot + 4);
     else if (this.#i32[neighbour] === (host | 0) && this.#i32[neighbour + 1] === modeKey) this.#i32[neighbour] = 0;
     this.#i32[slot] = host;
     this.#i32[slot + 1] = modeKey;
     this.#i32[slot + 2] = record;
+    this.#i32[slot + 3] = region;
   }
   #unpoint(host: number, modeKey: number): void {
     const own = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
@@ -162,24 +169,22 @@ export class BlockCache {
 
   /** Let a translated region stand in for the block at `host`; its function is in table slot `slot`. */
   installRegion(host: number, modeKey: number, slot: number): void {
-    const record = (this.#freeStubs.pop() ?? (this.#nextStub += STUB_BYTES) - STUB_BYTES) + RECORD.sizeBytes;
-    const header = record - RECORD.sizeBytes >> 2;
-    this.#i32.fill(0, header, header + STUB_BYTES / 4);
-    this.#i32[header + (BLOCK_HEADER.heat >> 2)] = NEVER_HOT;
-    this.#i32[header + (BLOCK_HEADER.last >> 2)] = record + RECORD.sizeBytes;
-    this.#data.setUint16(record, slot, true);
-    this.#regions.set(host * MODE_KEYS + modeKey, record);
-    this.#point(host, modeKey, record);
+    this.#regions.set(host * MODE_KEYS + modeKey, slot);
+    this.#point(host, modeKey, 0, slot);
   }
   removeRegion(host: number, modeKey: number): void {
     const key = host * MODE_KEYS + modeKey;
-    const record = this.#regions.get(key);
-    if (record === undefined) return;
-    this.#regions.delete(key);
-    this.#freeStubs.push(record - RECORD.sizeBytes);
+    if (!this.#regions.delete(key)) return;
+    this.#forgetJumps();
     this.#unpoint(host, modeKey);
   }
-  get hasFreeStub(): boolean { return this.#freeStubs.length > 0 || this.#nextStub + STUB_BYTES < this.#end + STUB_AREA_BYTES; }
+  /** A region is gone: computed jumps are looked up again. */
+  #forgetJumps(): void {
+    const from = this.#o.privateBase + VCPU_LAYOUT.jumps >> 2;
+    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4);
+  }
+  /** Table slot of the region that stands in for a block, or 0. */
+  regionAt(host: number, modeKey: number): number { return this.#regions.get(host * MODE_KEYS + modeKey) ?? 0; }
 
   /** The unit's code lies (also) on this page: stores there are watched, and tell it. */
   watch(host: number, unit: CodeUnit): void { this.#enter(host, unit); }
@@ -199,7 +204,7 @@ export class BlockCache {
 
   #decode(host: number, modeKey: number, key: number): Block | undefined {
     const worst = (MAX_INSTRUCTIONS + 4) * RECORD.sizeBytes;
-    if (this.#free + worst > this.#end) this.flush();
+    if (this.#free + worst > this.#end) this.#discardBlocks();
     const limit = host - (host & PAGE - 1) + PAGE;
     const single = (modeKey & MODE.SINGLE_STEP) !== 0;
     const mode = MODES[modeKey & MODE.CODE_SIZE]!;

@@ -16,6 +16,7 @@ export { PENDING, Vcpu } from './vcpu.ts';
 export type { InterruptPort, MmuContext, RunResult, VcpuOptions } from './vcpu.ts';
 export type { InterpreterGeometry } from './interpreter-module.ts';
 export { tlbEntry } from './interpreter-machine.ts';
+export { jumpEntry } from './interpreter-module.ts';
 export type { InterpreterCore } from './interpreter-machine.ts';
 export { entryFor, formOf } from './lowering.ts';
 export { MODE } from './mode.ts';

@@ -116,7 +116,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
   const { access, lookup, interpreted, becameHot } = imports;
   const handlerType = module.typeIndex({ params: ['i32'], results: ['i32'] });
   return module.define([], ['i32'], (fn) => {
-    const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32'), last = fn.local('i32');
+    const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32'), last = fn.local('i32'), mustInterpret = fn.local('i32');
     fn.loop((dispatch) => {
       const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }); };
       fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { settle(); fn.return(w.i32(EXIT.pending)); });
@@ -133,32 +133,50 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       });
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
       fn.set(slot, blockSlot(fn.get(host), key));
-      const isThere = (): Expr => w.and(w.eq(w.load('i32', 32, fn.get(slot), hash), fn.get(host)), w.eq(w.load('i32', 32, fn.get(slot), hash + 4), key));
-      fn.unless(isThere(), () => { fn.set(slot, w.xor(fn.get(slot), w.i32(BLOCK_HASH_NEIGHBOUR))); });
-      fn.if(isThere(), () => {
-        fn.set(record, w.load('i32', 32, fn.get(slot), hash + 8));
-      }, () => {
+      const failed = (): void => {
         fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
-        fn.set(record, lookup.call(fn.get(host)));
-        fn.unless(fn.get(record), () => { settle(); fn.return(w.i32(EXIT.fault)); });
+        settle();
+        fn.return(w.i32(EXIT.fault));
+      };
+      const isThere = (): Expr => w.and(w.eq(w.load('i32', 32, fn.get(slot), hash), fn.get(host)), w.eq(w.load('i32', 32, fn.get(slot), hash + 4), key));
+      fn.if(fn.get(mustInterpret), () => {
+        fn.set(mustInterpret, w.i32(0));
+        fn.set(record, interpreted.call(fn.get(host)));
+        fn.unless(fn.get(record), failed);
+      }, () => {
+        fn.unless(isThere(), () => { fn.set(slot, w.xor(fn.get(slot), w.i32(BLOCK_HASH_NEIGHBOUR))); });
+        fn.unless(isThere(), () => {
+          fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+          fn.unless(lookup.call(fn.get(host)), failed);
+          fn.br(dispatch); // it is there now
+        });
+        const region = fn.let(w.load('i32', 32, fn.get(slot), hash + 12));
+        fn.if(region, () => {
+          fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
+          const jump = fn.let(jumpEntry(w.wrap(fn.get(rip)))), jumps = geometry.privateBase + VCPU_LAYOUT.jumps;
+          fn.store(64, jump, jumps, fn.get(rip));
+          fn.store(32, jump, jumps + 8, w.load('i32', 32, w.i32(0), at('tlbTag')));
+          fn.store(32, jump, jumps + 12, w.or(region, w.shl(key, w.i32(16))));
+          const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [w.i32(0)], region));
+          fn.brIf(dispatch, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
+          // it has set rip itself and wants a fault delivered; or a check at an entry failed: what is at rip must be interpreted this time
+          fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), failed);
+          fn.set(mustInterpret, w.i32(1));
+          fn.br(dispatch);
+        });
+        fn.set(record, w.load('i32', 32, fn.get(slot), hash + 8));
       });
       fn.store(64, w.i32(0), at('blockRip'), fn.get(rip));
-      const enter = (region: Label): void => {
+      fn.scope(() => {
         const header = fn.let(w.sub(fn.get(record), w.i32(RECORD.sizeBytes)));
         const instructions = fn.let(w.load('i32', 32, header, BLOCK_HEADER.instructions));
         fn.set(last, w.load('i32', 32, header, BLOCK_HEADER.last));
-        fn.unless(instructions, () => {
-          fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
-          fn.br(region);
-        });
         settle();
         fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), instructions));
         const heat = fn.let(w.sub(w.load('i32', 32, header, BLOCK_HEADER.heat), w.i32(1)));
         fn.store(32, header, BLOCK_HEADER.heat, heat);
         fn.unless(heat, () => { fn.callVoid(becameHot.index, [fn.get(host)]); });
-      };
-      // a region's stub says that it has no instructions: it counts its own and takes flags as they are
-      fn.block((region) => { fn.scope(() => { enter(region); }); });
+      });
       // the whole block was charged when it was entered: what has not retired is given back, so that counts are exact
       const giveBack = (retired: number): void => {
         const rest = fn.let(w.sub(fn.get(last), w.add(fn.get(record), w.i32(retired * RECORD.sizeBytes))));
@@ -195,25 +213,12 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [fn.get(record)], w.load('i32', 16, fn.get(record))));
           fn.if(w.eqz(status), advance);
           fn.brIf(early, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
-          // translated code: it has set rip itself, or its entry check failed and the block must be interpreted this time
-          fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), () => {
-            fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
-            settle();
-            fn.return(w.i32(EXIT.fault));
-          });
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.interpret)), () => {
-            // it is the first record: what its block was charged (a region's stub nothing) is given back before the other is entered
+            // the guard in front of an instruction that crosses pages: what its block was charged is given back before another is entered
             const charged = w.load('i32', 32, w.sub(fn.get(record), w.i32(RECORD.sizeBytes)), BLOCK_HEADER.instructions);
             fn.store(32, w.i32(0), at('budget'), w.add(w.load('i32', 32, w.i32(0), at('budget')), charged));
-            fn.set(record, interpreted.call(fn.get(host)));
-            fn.if(fn.get(record), () => {
-              // a region's stub says that it has no instructions: it counts its own and takes flags as they are
-      fn.block((region) => { fn.scope(() => { enter(region); }); });
-              fn.br(next);
-            });
-            fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
-            settle();
-            fn.return(w.i32(EXIT.fault));
+            fn.set(mustInterpret, w.i32(1));
+            fn.br(dispatch);
           });
           fault();
         });
@@ -261,6 +266,10 @@ function defineCrossingCheck(module: ModuleBuilder, geometry: InterpreterGeometr
   });
 }
 
+/** Byte offset of the jump table's entry for the low word of an address. */
+export function jumpEntry(rip: Expr): Expr {
+  return w.shl(w.and(w.xor(rip, w.shrU(rip, w.i32(10))), w.i32(VCPU_LAYOUT.jumpEntries - 1)), w.i32(4));
+}
 /** Two slots may hold a block: its own and the neighbour, which takes what is pushed out of the first. */
 export const BLOCK_HASH_NEIGHBOUR = 16;
 /** Byte offset of the hash slot for a block at a host address in a mode; the TypeScript twin is `blockSlotOf`. */

@@ -152,6 +152,7 @@ export class EptMmu implements Mmu {
 
   invalidatePage(lo: number, hi: number): void {
     this.#counters.invalidations++;
+    this.#forgetJumps();
     if (this.#large.hasGibibyte(lo, hi)) {
       this.#counters.largeInvalidations++;
       this.flushAll();
@@ -392,9 +393,16 @@ export class EptMmu implements Mmu {
     return (kind & 1) === 0 || ((this.#memory.attributesAt(hostA) | this.#memory.attributesAt(hostB)) & WRITE_BARRIER) === 0;
   }
 
+  /** Translated code reaches by address and tag where it has been before; other changes come with a new tag. */
+  #forgetJumps(): void {
+    const from = this.#privateBase + VCPU_LAYOUT.jumps >> 2;
+    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4);
+  }
+
   #wipe(): void {
     this.#counters.wipes++;
     this.#tlb.wipe();
+    this.#forgetJumps();
     this.#large.clear();
   }
 }

@@ -92,7 +92,16 @@ export const VCPU_LAYOUT = {
   blockHash: 0x10_0000,
   blockHashEntries: 0x1_0000,
   records: 0x20_0000,
-  recordsBytes: 0xe0_0000,
+  recordsBytes: 0xd0_0000,
+  /**
+   * What translated code reaches by computed jumps: 16 bytes an entry, rip, low word of `tlbTag`, then table slot | mode key << 16. Emptied when a
+   * page or a region goes.
+   */
+  jumps: 0x8_0000,
+  jumpEntries: 1024,
+  /** Words that lead translated code to its successor: table slots, 0 = unlinked. */
+  links: 0xf0_0000,
+  linksBytes: 0x10_0000,
   sizeBytes: 0x100_0000,
 } as const;
 

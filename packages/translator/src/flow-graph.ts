@@ -74,6 +74,12 @@ export class FlowGraph {
   /** Host address of code that is in the region. */
   hostOf(delta: number): number { return this.#hostOf(delta, true); }
 
+  /** Host address of code that may be outside the region, if it lies on one of its pages, else 0. */
+  hostOnPages(delta: number): number {
+    const offset = (this.#source.host & PAGE - 1) + delta, page = Math.floor(offset / PAGE);
+    const known = this.pages.find((p) => p.page === page);
+    return known === undefined ? 0 : known.host + (offset - page * PAGE);
+  }
   /** Host address of a delta, or 0 if its page is not part of the region and cannot be. */
   #hostOf(delta: number, isContinuation = false): number {
     const offset = (this.#source.host & PAGE - 1) + delta;

@@ -19,13 +19,19 @@ export class RegionEmitter {
   readonly #byDelta: Map<number, number>;
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
+  /** Blocks that run again and again once the region is entered. */
+  readonly #looping: ReadonlySet<number>;
+  /** The word that leads from an exit to its target. */
+  readonly #linkTo: (delta: number) => number;
   #fn!: FunctionBuilder;
 
-  constructor(machine: TranslatorMachine, graph: FlowGraph) {
+  constructor(machine: TranslatorMachine, graph: FlowGraph, linkTo: (delta: number) => number = () => 0) {
     this.#machine = machine;
     this.#graph = graph;
     this.#structure = analyse(graph.blocks);
+    this.#linkTo = linkTo;
     this.#byDelta = new Map(graph.blocks.map((block) => [block.delta, block.id]));
+    this.#looping = this.#findLoops();
   }
 
   emit(fn: FunctionBuilder): void {
@@ -53,6 +59,26 @@ export class RegionEmitter {
         });
       });
     }
+  }
+
+  /** Natural loops: what reaches the source of a back edge without passing its target. */
+  #findLoops(): Set<number> {
+    const { blocks } = this.#graph, { position } = this.#structure;
+    const successors = blocks.map((block) => block.targets.map((delta) => this.#byDelta.get(delta)).filter((id) => id !== undefined));
+    const predecessors = blocks.map((): number[] => []);
+    successors.forEach((ids, from) => { for (const id of ids) predecessors[id]!.push(from); });
+    const looping = new Set<number>();
+    successors.forEach((ids, from) => {
+      for (const header of ids) {
+        if (position[header]! > position[from]!) continue;
+        const seen = new Set([header, from]), work = [from];
+        for (let id = work.pop(); id !== undefined; id = work.pop()) {
+          if (id !== header) for (const before of predecessors[id]!) if (!seen.has(before)) { seen.add(before); work.push(before); }
+        }
+        for (const id of seen) looping.add(id);
+      }
+    });
+    return looping;
   }
 
   /** A block with everything it dominates. Merge children get a label that ends right before their code. */
@@ -85,13 +111,14 @@ export class RegionEmitter {
   #code(block: FlowBlock): void {
     const machine = this.#machine;
     const count = block.steps.length;
+    machine.inlinesProbes = this.#looping.has(block.id);
     if (count > 0) machine.spend(count);
     block.steps.forEach((step, i) => {
       machine.begin(step, count - i);
       step.entry.run(machine);
     });
     switch (block.kind) {
-      case 'stop': machine.leaveTo(block.endDelta); return;
+      case 'stop': machine.leaveTo(block.endDelta, this.#linkTo(block.endDelta)); return;
       case 'leave': {
         const { outcome } = machine;
         if (outcome.type === 'dynamic') this.#indirect(block, outcome.target);
@@ -128,7 +155,7 @@ export class RegionEmitter {
     const machine = this.#machine;
     const target = this.#byDelta.get(delta);
     const { position, isMerge, cut } = this.#structure;
-    if (target === undefined || cut.has(from.id * this.#graph.blocks.length + target)) { machine.leaveTo(delta); return; }
+    if (target === undefined || cut.has(from.id * this.#graph.blocks.length + target)) { machine.leaveTo(delta, this.#linkTo(delta)); return; }
     if (position[target]! <= position[from.id]!) {
       machine.flushFlags();
       this.#fn.br(this.#loops.get(target)!);

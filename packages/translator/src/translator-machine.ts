@@ -1,6 +1,7 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { CS, FS, GS, Machine } from '@vmm/isa';
 import type { CalloutName, Flag } from '@vmm/isa';
+import { jumpEntry, MODE } from '@vmm/cpu';
 import type { InterpreterCore } from '@vmm/cpu';
 import { OpKind } from '@vmm/decoder';
 import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
@@ -51,11 +52,17 @@ export class TranslatorMachine extends Machine {
   #exit!: Label;
   readonly #module: ModuleBuilder;
   readonly #probes: Map<string, FunctionRef>;
+  /** Address of the word that leads to the successor, 0 for none. */
+  #link!: Local;
+  /** Whether look-ups are written out where they are made: in loops. */
+  inlinesProbes = false;
   ripBase!: Local;
+  readonly #modeKey: number;
   /** In the word type of the mode, as everything that is an address. */
   rip!: Local;
   status!: Local;
   budget!: Local;
+  #tag!: Local;
   #kind!: Local;
   #flagA!: Local;
   #flagB!: Local;
@@ -68,14 +75,15 @@ export class TranslatorMachine extends Machine {
   #prepared = new Map<number, Expr>();
 
   /** `probes`: the module's own probe functions so far, by what they do. */
-  constructor(module: ModuleBuilder, probes: Map<string, FunctionRef>, privateBase: number, core: InterpreterCore, is64: boolean, isUser: boolean) {
+  constructor(module: ModuleBuilder, probes: Map<string, FunctionRef>, privateBase: number, core: InterpreterCore, modeKey: number) {
     super(privateBase + VCPU_LAYOUT.state);
     this.privateBase = privateBase;
     this.core = core;
     this.#module = module;
     this.#probes = probes;
-    this.is64 = is64;
-    this.#isUser = isUser;
+    const is64 = this.is64 = (modeKey & MODE.CODE_SIZE) === MODE.CODE64;
+    this.#isUser = (modeKey & MODE.USER) !== 0;
+    this.#modeKey = modeKey;
     this.#word = is64 ? 'i64' : 'i32';
   }
 
@@ -88,20 +96,22 @@ export class TranslatorMachine extends Machine {
     this.rip = fn.local(this.#word);
     this.status = fn.local('i32');
     this.budget = fn.local('i32');
+    this.#tag = fn.local(this.#word);
     this.#kind = fn.local('i32');
     this.#flagA = fn.local(this.#word);
     this.#flagB = fn.local(this.#word);
     this.#flagR = fn.local(this.#word);
     this.pending = { type: 'locals' };
     const site = fn.local('i32');
-    const siteType = this.#module.typeIndex({ params: [], results: ['i32', this.#word, this.#word, this.#word] });
+    this.#link = fn.local('i32');
+    const siteType = this.#module.typeIndex({ params: [], results: ['i32', this.#word, this.#word, this.#word, 'i32'] });
     fn.block((out) => {
       this.#out = out;
       fn.blockOf(siteType, (exit) => {
         this.#exit = exit;
         body();
       });
-      for (const local of [this.#flagB, this.#flagA, this.#flagR, site]) fn.take(local);
+      for (const local of [this.#link, this.#flagB, this.#flagA, this.#flagR, site]) fn.take(local);
       this.#takeSite(fn.get(site));
     });
     this.#epilogue();
@@ -129,6 +139,7 @@ export class TranslatorMachine extends Machine {
     const { fn } = this;
     fn.set(this.ripBase, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('rip')));
     fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
+    fn.set(this.#tag, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('tlbTag')));
     const word = (field: 'flagA' | 'flagB' | 'flagResult'): Expr => w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress(field));
     fn.set(this.#kind, w.load('i32', 32, w.i32(0), this.stateAddress('flagKind')));
     fn.set(this.#flagR, word('flagResult'));
@@ -155,7 +166,24 @@ export class TranslatorMachine extends Machine {
     fn.store(32, w.i32(0), this.stateAddress('flagAux'), this.is64 ? w.wrap(fn.get(this.#flagA)) : fn.get(this.#flagA));
     fn.store(64, w.i32(0), this.stateAddress('rip'), wide(fn.get(this.rip)));
     fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
+    const goesOn = w.and(w.gtS(fn.get(this.budget), w.i32(0)), w.eqz(w.load('i32', 32, w.i32(0), this.stateAddress('pending'))));
+    fn.if(w.and(w.eq(fn.get(this.status), w.i32(STATUS.dispatch)), goesOn), () => {
+      const slot = fn.local('i32');
+      fn.if(fn.get(this.#link), () => { fn.set(slot, w.load('i32', 32, fn.get(this.#link))); }, () => { this.#lookUpJump(slot); });
+      fn.if(fn.get(slot), () => { fn.returnCallIndirect(this.#module.typeIndex({ params: ['i32'], results: ['i32'] }), [w.i32(0)], fn.get(slot)); });
+    });
     fn.return(fn.get(this.status));
+  }
+
+  /** The slot of the region that was reached at this address before, in this mode and address space, else 0. */
+  #lookUpJump(slot: Local): void {
+    const { fn } = this;
+    const rip = fn.get(this.rip), jumps = this.privateBase + VCPU_LAYOUT.jumps;
+    const entry = fn.let(jumpEntry(this.is64 ? w.wrap(rip) : rip));
+    const wide = this.is64 ? rip : w.extendU(rip);
+    const found = fn.let(w.load('i32', 32, entry, jumps + 12));
+    const isThis = w.and(w.eq(w.load('i64', 64, entry, jumps), wide), w.eq(w.load('i32', 32, entry, jumps + 8), w.load('i32', 32, w.i32(0), this.stateAddress('tlbTag'))));
+    fn.set(slot, w.select(w.and(isThis, w.eq(w.shrU(found, w.i32(16)), w.i32(this.#modeKey))), w.and(found, w.i32(0xffff)), w.i32(0)));
   }
 
   /** In the word type of the mode. */
@@ -163,10 +191,10 @@ export class TranslatorMachine extends Machine {
   ripAt(delta: number): Expr { return this.is64 ? this.ripWord(delta) : w.extendU(this.ripWord(delta)); }
 
   /** Leave for the dispatcher at a static address. Static knowledge stays as it is. */
-  leaveTo(delta: number): void { this.#leaveAt(delta, 0, 0); }
+  leaveTo(delta: number, link = 0): void { this.#leaveAt(delta, 0, 0, link); }
   /** Cold: the current instruction faults (or must be retried); nothing of it has happened. */
   #leaveFault(): void { this.#leaveAt(this.#step.delta, this.#left, SITE.FAULT); }
-  #leaveAt(delta: number, left: number, why: number): void {
+  #leaveAt(delta: number, left: number, why: number, link = 0): void {
     const { fn, pending } = this;
     if (delta < -SITE.BIAS || delta >= SITE.BIAS) { this.#leaveFar(delta); return; }
     const word = (value: Expr): Expr => this.is64 ? value.type === 'i64' ? value : w.extendU(value) : value.type === 'i64' ? w.wrap(value) : value;
@@ -182,7 +210,7 @@ export class TranslatorMachine extends Machine {
       meaning = KIND[pending.operation] << SITE.OPERATION_SHIFT | Math.log2(pending.size) << SITE.SIZE_SHIFT;
       words = pending.operation === 'logic' ? [word(pending.result), none, none] : [word(pending.result), word(pending.a), word(pending.b)];
     }
-    fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left << SITE.LEFT_SHIFT | meaning | why), ...words]);
+    fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left << SITE.LEFT_SHIFT | meaning | why), ...words, w.i32(link)]);
   }
   /** A jump or call out of the region to somewhere a site's constant cannot name. */
   #leaveFar(delta: number): void {
@@ -397,14 +425,46 @@ export class TranslatorMachine extends Machine {
   }
   #host(linear64: Expr, bytes: number, kind: 0 | 1 | 3): Expr {
     const { fn } = this;
-    const host = fn.let(this.#probe(bytes, kind).call(this.#narrow(linear64)));
-    fn.unless(host, () => { this.#leaveFault(); });
-    return host;
+    const linear = this.#narrow(linear64);
+    if (!this.inlinesProbes) {
+      const host = fn.let(this.#probe(bytes, kind).call(linear));
+      fn.unless(host, () => { this.#leaveFault(); });
+      return host;
+    }
+    const host = fn.local('i32');
+    const { entry, hits } = this.#inlineProbe(linear, bytes, kind);
+    fn.if(hits, () => { fn.set(host, this.#hostAt(linear, entry)); }, () => {
+      fn.set(host, this.#probe(bytes, kind).call(linear));
+      fn.unless(fn.get(host), () => { this.#leaveFault(); });
+    });
+    return fn.get(host);
+  }
+  #inlineProbe(linear: Expr, bytes: number, kind: 0 | 1 | 3): { entry: Expr; hits: Expr } {
+    const constant = (value: number): Expr => this.is64 ? w.i64(value) : w.i32(value);
+    const page = w.shrU(linear, constant(7)), slot = w.and(this.is64 ? w.wrap(page) : page, ENTRY_MASK);
+    const entry = this.fn.let(this.#isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
+    const width = this.is64 ? 64 : 32, tagOffset = kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag;
+    const wanted = w.or(w.and(w.add(linear, constant(bytes - 1)), constant(-4096)), this.fn.get(this.#tag));
+    return { entry, hits: w.eq(w.load(this.#word, width, entry, this.privateBase + VCPU_LAYOUT.tlb + tagOffset), wanted) };
+  }
+  #hostAt(linear: Expr, entry: Expr): Expr {
+    return w.add(this.is64 ? w.wrap(linear) : linear, w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend));
   }
   hostRead(linear: Expr, bytes: number): Expr { return this.#host(linear, bytes, 0); }
   hostWrite(linear: Expr, bytes: number, alsoRead = false): Expr { return this.#host(linear, bytes, alsoRead ? 3 : 1); }
   override storeLinear(linear64: Expr, size: number, value: Expr): void {
-    this.fn.unless(this.#probe(size, 1, value.type).call(this.#narrow(linear64), value), () => { this.#leaveFault(); });
+    const { fn } = this;
+    const linear = this.#narrow(linear64);
+    const store = this.#probe(size, 1, value.type);
+    if (!this.inlinesProbes) {
+      fn.unless(store.call(linear, value), () => { this.#leaveFault(); });
+      return;
+    }
+    const stored = fn.let(value);
+    const { entry, hits } = this.#inlineProbe(linear, size, 1);
+    fn.if(hits, () => { fn.store((size * 8) as w.Width, this.#hostAt(linear, entry), 0, stored); }, () => {
+      fn.unless(store.call(linear, stored), () => { this.#leaveFault(); });
+    });
   }
   commit(host: Expr): void {
     this.fn.if(w.ltU(host, w.i32(this.privateBase + VCPU_LAYOUT.tlb)), () => {

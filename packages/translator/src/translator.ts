@@ -3,9 +3,11 @@ import { MODE } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import { Instruction } from '@vmm/decoder';
 import { formKey } from '@vmm/isa';
+import { VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
 import type { Step } from './flow-graph.ts';
+import { Links } from './links.ts';
 import { RegionEmitter } from './region.ts';
 import { TranslatorMachine } from './translator-machine.ts';
 
@@ -21,10 +23,12 @@ export interface TranslatorOptions {
 }
 
 /** What stays of a region once it is made: its graph must not, it is most of the heap then. */
-interface Region { readonly host: number; readonly modeKey: number; isStale: boolean }
+interface Region { readonly host: number; readonly modeKey: number; isStale: boolean; slot: number; readonly exits: { readonly target: number; readonly word: number }[] }
 interface Wanted { readonly graph: FlowGraph; readonly region: Region }
 
 const PAGE = 4096;
+/** Mode keys are below this. */
+const MODE_KEYS = 256;
 const MODES = [16, 32, 64] as const;
 
 /** Translates hot code to WebAssembly, region by region, and takes regions back when their code changes. */
@@ -33,6 +37,7 @@ export class RegionTranslator implements Translator {
   readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, translateMs: 0, untranslatable: 0 };
   readonly #context: TranslationContext;
   readonly #options: Required<TranslatorOptions>;
+  readonly #links: Links;
   readonly #translatable = new Map<string, boolean>();
   readonly #deaths = new Map<number, number>();
   #queue: Wanted[] = [];
@@ -45,6 +50,7 @@ export class RegionTranslator implements Translator {
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
+    this.#links = new Links(context.state.i32, context.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
     this.#options = { hotThreshold: 16_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 2, ...options };
     this.hotThreshold = this.#options.hotThreshold;
   }
@@ -76,7 +82,7 @@ export class RegionTranslator implements Translator {
     }, DEFAULT_LIMITS);
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
     else {
-      const region = { host, modeKey, isStale: false };
+      const region: Region = { host, modeKey, isStale: false, slot: 0, exits: [] };
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
       for (const block of graph.blocks) this.#queued.add(graph.hostOf(block.delta));
@@ -114,11 +120,28 @@ export class RegionTranslator implements Translator {
         this.counters.regionDeaths++;
         const page = Math.floor(host / PAGE);
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
+        this.#unlink(region);
         blocks.removeRegion(host, modeKey);
         for (const { host: at } of pages) blocks.unwatch(at, unit);
       },
     };
     for (const { host: at } of pages) blocks.watch(at, unit);
+  }
+
+  /** A word for an exit, which leads to the region that is or will be at its target. */
+  #linkFrom(region: Region, host: number): number {
+    const { modeKey } = region;
+    const target = host * MODE_KEYS + modeKey;
+    const word = this.#links.take(target, this.#context.blocks.regionAt(host, modeKey));
+    if (word !== 0) region.exits.push({ target, word });
+    return word;
+  }
+  #unlink(region: Region): void {
+    for (const { target, word } of region.exits.splice(0)) this.#links.release(target, word);
+    if (region.slot === 0) return;
+    this.#links.point(region.host * MODE_KEYS + region.modeKey, 0);
+    this.#context.handlers.releaseSlot(region.slot);
+    region.slot = 0;
   }
 
   /** Whether the builder of a form emits code without calling TypeScript; found out by trying. */
@@ -135,7 +158,7 @@ export class RegionTranslator implements Translator {
     if (step.form.rep !== 0) return false;
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule();
-    const machine = new TranslatorMachine(module, new Map(), privateBase, core, step.inst.mode === 64, false);
+    const machine = new TranslatorMachine(module, new Map(), privateBase, core, step.inst.mode === 64 ? MODE.CODE64 : MODE.CODE32);
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
@@ -155,14 +178,19 @@ export class RegionTranslator implements Translator {
     this.#queue = [];
     this.#queued.clear();
     if (batch.length === 0) this.#instructionsUsed = 0;
-    if (batch.length === 0 || !handlers.hasFreeSlot || !blocks.hasFreeStub) return;
+    if (batch.length === 0 || !handlers.hasFreeSlot) return;
     const { module, core } = handlers.extensionModule();
     const probes = new Map<string, FunctionRef>();
     const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
     for (const wanted of batch) {
       const { graph, region: { modeKey } } = wanted;
-      const machine = new TranslatorMachine(module, probes, privateBase, core, (modeKey & MODE.CODE_SIZE) === MODE.CODE64, (modeKey & MODE.USER) !== 0);
-      const ref = module.define(['i32'], ['i32'], (fn) => { new RegionEmitter(machine, graph).emit(fn); });
+      const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey);
+      const ref = module.define(['i32'], ['i32'], (fn) => {
+        new RegionEmitter(machine, graph, (delta) => {
+          const target = graph.hostOnPages(delta);
+          return target === 0 ? 0 : this.#linkFrom(wanted.region, target);
+        }).emit(fn);
+      });
       made.push({ wanted, slot: handlers.takeSlot(), ref });
     }
     for (const { slot, ref } of made) module.elements(slot, [ref]);
@@ -170,6 +198,8 @@ export class RegionTranslator implements Translator {
     new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
     for (const { wanted: { graph, region }, slot } of made) {
       blocks.installRegion(region.host, region.modeKey, slot);
+      region.slot = slot;
+      this.#links.point(region.host * MODE_KEYS + region.modeKey, slot);
       this.counters.regions++;
       for (const block of graph.blocks) this.counters.regionInstructions += block.steps.length;
     }
