@@ -54,8 +54,8 @@ function defineMode(module: ModuleBuilder, stateBase: number): FunctionRef {
     const rounding = w.and(w.shrU(mxcsr, w.i32(13)), w.i32(MODE.roundingMask)), daz = w.and(w.shrU(mxcsr, w.i32(4)), w.i32(MODE.denormalsAreZero));
     // flush to zero works only while underflow is masked
     const flush = w.and(w.and(w.shrU(mxcsr, w.i32(12)), w.shrU(mxcsr, w.i32(8))), w.i32(MODE.flushToZero));
-    const underflow = w.and(w.shrU(w.xor(mxcsr, w.i32(-1)), w.i32(6)), w.i32(MODE.underflowUnmasked));
-    fn.return(w.or(w.or(rounding, daz), w.or(flush, underflow)));
+    const unmasked = w.and(w.shrU(w.xor(mxcsr, w.i32(-1)), w.i32(6)), w.i32(MODE.underflowUnmasked | MODE.overflowUnmasked));
+    fn.return(w.or(w.or(rounding, daz), w.or(flush, unmasked)));
   });
 }
 

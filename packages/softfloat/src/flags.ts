@@ -15,7 +15,7 @@ export const MODE = {
   denormalsAreZero: 4,
   /** Tiny results become zero. */
   flushToZero: 8,
-  /** 80-bit: the result's exponent is wrapped by 24576. Other formats: no result, and underflow is judged with an unbounded exponent. */
+  /** 80-bit: the result's exponent is wrapped by 24576. Other formats: no result, and inexact is judged with an unbounded exponent. */
   overflowUnmasked: 0x10, underflowUnmasked: 0x20,
   /** 80-bit only, bits 8..15: significand bits to drop: 0 (64-bit precision), 11 (53), 40 (24). */
   dropShift: 8,

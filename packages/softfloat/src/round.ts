@@ -83,7 +83,9 @@ export function defineRound(module: ModuleBuilder, format: Format, flagsAddress:
       fn.set(exponent, w.add(e, w.i32(1)));
     });
     fn.if(w.gtS(e, w.i32(maximum)), () => {
-      raise(fn, flagsAddress, w.i32(FLAG.overflow | FLAG.inexact));
+      // as with underflow: a handler would see the result with an unbounded exponent
+      const inexact = w.select(w.and(mode, w.i32(MODE.overflowUnmasked)), w.and(fn.get(flags), w.i32(FLAG.inexact)), w.i32(FLAG.inexact));
+      raise(fn, flagsAddress, w.or(w.i32(FLAG.overflow), inexact));
       fn.if(stopsAtLargest(mode, sign), () => { fn.return(pack(w.i32(2 * format.bias), w.i64(2 ** format.fraction - 1))); });
       raise(fn, flagsAddress, w.i32(FLAG.roundedUp));
       fn.return(pack(w.i32(2 * format.bias + 1), w.i64(0)));

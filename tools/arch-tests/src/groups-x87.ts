@@ -92,9 +92,11 @@ function prepareTranscendental(test: TestCase, random: Random, index: number, in
   prepare(test, random, index, /fptan|fsincos/.test(instruction) ? 'fptan' : instruction);
   const style = random.below(8);
   if (style < 6) for (const i of [0, 1]) setExtended(random, test.st(i), style === 0 ? 40 : style === 1 ? 12 : 3);
-  if (style < 6 && instruction === 'f2xm1') setExtended(random, test.st(0), 12, -1);
+  // beyond ±1 the result of F2XM1 is undefined, and so is that of FYL2XP1 beyond about ±0.29
+  const exponent = new DataView(test.st(0).buffer, test.st(0).byteOffset).getUint16(8, true) & 0x7fff;
+  if (instruction === 'f2xm1' && (style < 6 || exponent >= 0x3fff && exponent < 0x7fff)) setExtended(random, test.st(0), 12, -1);
   if (style < 6 && instruction === 'fyl2x') test.st(0)[9] = (test.st(0)[9] ?? 0) & 0x7f;
-  if (style < 6 && instruction === 'fyl2xp1') setExtended(random, test.st(0), 12, -2);
+  if (instruction === 'fyl2xp1' && (style < 6 || exponent >= 0x3ffd && exponent < 0x7fff)) setExtended(random, test.st(0), 12, -3);
   // an argument of FYL2X close to 1
   if (style === 5 && instruction === 'fyl2x') new DataView(test.st(0).buffer, test.st(0).byteOffset).setBigUint64(0, 1n << 63n | BigInt(random.next()) << 8n, true);
 }
