@@ -12,6 +12,7 @@ import { DEFAULT_GUEST } from './image.ts';
 import { NANO } from './nano.ts';
 import { writeAll } from './output.ts';
 import { RunCommand } from './run-command.ts';
+import type { RunFlags } from './run-command.ts';
 
 interface RunOptions {
   readonly guest?: string;
@@ -30,6 +31,8 @@ interface RunOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly stats?: boolean;
+  readonly profile?: string;
+  readonly symbols?: string;
   readonly progress?: boolean;
   readonly offline?: boolean;
 }
@@ -104,6 +107,8 @@ function addRun(program: Command): Command {
     .option('-c, --config <file>', 'configuration file (default: vmm.config.ts, .js or .json here, if there is one)')
     .option('--json', 'events as JSON lines on stdout, the guest\'s output among them')
     .option('--stats', 'print speed and the counters of translator, code cache, MMU and exits at the end')
+    .option('--profile <file>', 'write where the guest was, by function, as samples tell')
+    .option('--symbols <file>', 'names for --profile: System.map, the text of /proc/kallsyms, or an ELF file')
     .option('--progress', 'show progress even when stderr is no terminal')
     .option('--no-progress', 'show no progress')
     .addHelpText('after', `\n${KEYS_TEXT}\n\n${EXIT_CODE_HELP}`);
@@ -153,8 +158,14 @@ function count(name: string, text: string): number {
 async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
   const file = await loadConfig(options.config, process.cwd());
   const config = mergeConfig(file, parseOptions(configOf(options)));
-  const flags = { json: options.json ?? false, stats: options.stats ?? false, progress: options.progress, offline: options.offline ?? false };
+  const flags = { json: options.json ?? false, stats: options.stats ?? false, progress: options.progress, offline: options.offline ?? false, profile: profileOf(options) };
   return new RunCommand(config, flags, signal).run();
+}
+
+function profileOf({ profile, symbols }: RunOptions): RunFlags['profile'] {
+  if (profile !== undefined) return { file: profile, symbols };
+  if (symbols === undefined) return undefined;
+  throw new VmmError('OPTION_INVALID', 'Cannot use symbols without a profile', { hint: 'Give --profile FILE too.' });
 }
 
 /** The command line wins. A kernel or a guest on it replaces the file's choice, its RAM disk and command line included. */

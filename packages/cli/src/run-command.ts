@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { createMachine } from '@vmm/runtime';
 import type { Machine, MachineExit, MachineOptions } from '@vmm/runtime';
 import type { Config } from './config-schema.ts';
@@ -9,7 +10,10 @@ import { findImage } from './image.ts';
 import { MACHINE_NAME } from './machine-name.ts';
 import { writeAll } from './output.ts';
 import { ProgressLine } from './progress.ts';
+import { describeProfile } from './profile-report.ts';
 import { describeDump, describeError, describeStats } from './report.ts';
+import { readSymbols } from './symbols.ts';
+import type { SymbolTable } from './symbols.ts';
 import { Terminal } from './terminal.ts';
 
 export interface RunFlags {
@@ -18,9 +22,13 @@ export interface RunFlags {
   /** undefined: shown when stderr is a terminal. */
   readonly progress: boolean | undefined;
   readonly offline: boolean;
+  /** Where to write where the guest was; symbols: a file with names. */
+  readonly profile: { readonly file: string; readonly symbols: string | undefined } | undefined;
 }
 
 const STDOUT = 1, STDERR = 2;
+/** Functions of a profile that are shown at once; the file has all. */
+const TOP_FUNCTIONS = 20;
 
 /** One `vmm run`, from configuration to exit code. */
 export class RunCommand {
@@ -31,6 +39,7 @@ export class RunCommand {
   readonly #decoder = new TextDecoder();
   readonly #startedMs = performance.now();
   #code: number | undefined;
+  #symbols: SymbolTable | undefined;
 
   /** Aborting the signal stops whatever is going on; its reason is the exit code. */
   constructor(config: Config, flags: RunFlags, signal: AbortSignal) {
@@ -57,6 +66,7 @@ export class RunCommand {
       progress: (message, fraction) => { this.#step(message, fraction); },
       notice: (message) => { this.#progress.clear(); this.#say(message); },
     });
+    if (this.#flags.profile?.symbols !== undefined) this.#symbols = await readSymbols(this.#flags.profile.symbols);
     this.#signal.throwIfAborted();
     this.#step(`start ${image.title}`);
     const machine = createMachine(this.#machineOptions(image.boot));
@@ -78,7 +88,7 @@ export class RunCommand {
 
   #machineOptions(boot: MachineOptions['boot']): MachineOptions {
     const { memory, cpu, engine, clock, placement, reboot, onTripleFault, entry } = this.#config;
-    return { name: MACHINE_NAME, boot: { ...boot, ...defined({ entry }) }, ...defined({ memory, cpu, engine, clock, placement, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset' };
+    return { name: MACHINE_NAME, boot: { ...boot, ...defined({ entry }) }, ...defined({ memory, cpu, engine, clock, placement, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset', profile: this.#flags.profile !== undefined };
   }
 
   #listen(machine: Machine): void {
@@ -108,6 +118,7 @@ export class RunCommand {
 
   async #finish(machine: Machine, exit: MachineExit): Promise<number> {
     if (this.#flags.stats) await this.#printStats(machine);
+    if (this.#flags.profile !== undefined) await this.#writeProfile(machine, this.#flags.profile.file);
     this.#emit('exit', exit.reason === 'error' ? { reason: 'error', message: exit.error.message } : exit);
     if (this.#signal.aborted) return this.#signal.reason as number;
     if (this.#code !== undefined) return this.#code;
@@ -124,6 +135,13 @@ export class RunCommand {
     const { instructions, virtualTimeNs, counters } = state;
     if (!this.#emit('stats', { instructions, virtualTimeNs, counters })) return;
     if (!this.#flags.json) writeAll(STDERR, `\n${describeStats(state, performance.now() - this.#startedMs)}`);
+  }
+
+  async #writeProfile(machine: Machine, file: string): Promise<void> {
+    const profile = await machine.profile().catch(() => undefined);
+    if (profile === undefined) return;
+    await writeFile(file, describeProfile(profile, this.#symbols));
+    if (!this.#flags.json) writeAll(STDERR, `\n${describeProfile(profile, this.#symbols, TOP_FUNCTIONS)}`);
   }
 
   #attachTerminal(machine: Machine): Terminal {

@@ -1,13 +1,15 @@
-import { CPU_MODELS, PENDING, readFlags, Vcpu } from '@vmm/cpu';
+import { CPU_MODELS, MODE, PENDING, readFlags, Vcpu } from '@vmm/cpu';
 import type { CpuModel, CpuModelName, TranslationContext } from '@vmm/cpu';
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { FPU_CALLOUTS } from '@vmm/fpu';
 import { EptMmu } from '@vmm/mmu-ept';
-import { RegionTranslator } from '@vmm/translator';
+import { classOf, RegionTranslator } from '@vmm/translator';
 import { bootMachine } from './boot-image.ts';
 import { TSC_HZ } from './machine-clock.ts';
 import type { Engine, EngineFactory, EngineParts } from './engine.ts';
+import type { CodePosition, GuestProfile } from './guest-profile.ts';
 import type { RegisterDump } from './machine-events.ts';
+import { repeatableRandom } from './repeatable-random.ts';
 import type { RunResult } from './run-loop.ts';
 
 const RFLAGS_IF = 0x200;
@@ -19,6 +21,7 @@ class CpuEngine implements Engine {
   readonly #vcpu: Vcpu;
   readonly #parts: EngineParts;
   readonly #model: CpuModel;
+  readonly #instruction = new Instruction();
 
   constructor(parts: EngineParts) {
     const { config, memory, board, clock } = parts;
@@ -29,6 +32,7 @@ class CpuEngine implements Engine {
       clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())) },
       createMmu: (context) => new EptMmu(context),
       callouts: FPU_CALLOUTS,
+      ...(config.clock.kind === 'counted' ? { random: repeatableRandom() } : {}),
       ...(config.engine === 'interpreter' ? {} : { createTranslator: (context: TranslationContext) => new RegionTranslator(context) }),
     });
   }
@@ -82,6 +86,21 @@ class CpuEngine implements Engine {
     return length > 0 ? [`${dump.rip.toString(16)}: ${formatInstruction(instruction, { syntax: 'intel', address: dump.rip })}  <- rip`] : [];
   }
 
+  position(): CodePosition | undefined {
+    const { state, mmu } = this.#vcpu, { memory } = this.#parts;
+    if (state.get('halted') !== 0) return undefined;
+    const linear = BigInt.asUintN(64, state.big('rip') + state.big('segment', 2)), ring = state.get('cpl');
+    const gpa = mmu.probe(Number(linear & 0xffff_ffffn) | 0, Number(linear >> 32n) | 0, EXECUTE);
+    const available = gpa < 0 ? 0 : Math.min(LONGEST_INSTRUCTION, memory.ramBytes - gpa);
+    const length = available <= 0 ? 0 : decode(memory.guest.view(gpa, available), 0, available, CODE_SIZES[state.get('modeKey') & MODE.CODE_SIZE] ?? 16, this.#instruction);
+    return { linear, ring, kind: length > 0 ? classOf(this.#instruction) : undefined };
+  }
+
+  systemEntries(): Pick<GuestProfile, 'syscallEntry' | 'sysenterEntry'> {
+    const { state } = this.#vcpu;
+    return { syscallEntry: state.big('lstar'), sysenterEntry: state.big('sysenterEip') };
+  }
+
   counters(): Readonly<Record<string, number>> {
     return this.#vcpu.counters();
   }
@@ -92,6 +111,7 @@ function hex(value: bigint | number): string {
 }
 
 const EXECUTE = 2, LONGEST_INSTRUCTION = 15;
+const CODE_SIZES = [16, 32, 64] as const;
 const CR0_PE = 1n, EFER_LMA = 0x400n, RFLAGS_VM = 0x2_0000, CS_LONG = 0x2000, CS_DB = 0x4000;
 
 function codeSizeOf(dump: ReturnType<Vcpu['registers']>): 16 | 32 | 64 {

@@ -1,6 +1,7 @@
 import type { Board } from '@vmm/chipset';
 import type { VirtualClock } from '@vmm/clock';
 import type { MachineMemory } from '@vmm/memory';
+import type { CodePosition, GuestProfile } from './guest-profile.ts';
 import type { RegisterDump } from './machine-events.ts';
 import type { MachineConfig } from './options.ts';
 import type { RunnableVcpu } from './run-loop.ts';
@@ -22,6 +23,10 @@ export interface Engine extends RunnableVcpu {
   noteInterrupt(): void;
   dump(): RegisterDump;
   counters(): Readonly<Record<string, number>>;
+  /** Where the guest is; undefined when it has halted. */
+  position?(): CodePosition | undefined;
+  /** Where SYSCALL and SYSENTER lead. */
+  systemEntries?(): Pick<GuestProfile, 'syscallEntry' | 'sysenterEntry'>;
 }
 
 export interface EngineParts {

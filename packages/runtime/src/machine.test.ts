@@ -197,4 +197,10 @@ describe('Machine', () => {
     await b.serial.write('more');
     await until(() => textB() === 'bbbmore');
   });
+
+  it('refuses a profile that nobody asked for', async () => {
+    const machine = machineOf('spin');
+    await machine.start();
+    await expect(machine.profile()).rejects.toThrow('no samples were taken');
+  });
 });

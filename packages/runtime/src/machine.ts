@@ -5,6 +5,7 @@ import { VmmError } from '@vmm/spec';
 import { announced } from './call-gate.ts';
 import { ControlBlock } from './control-block.ts';
 import { Emitter } from './emitter.ts';
+import type { GuestProfile } from './guest-profile.ts';
 import type { MachineEvents, MachineExit, MachineState, MachineStatus } from './machine-events.ts';
 import type { MachineConfig } from './options.ts';
 import { SerialPort } from './serial-port.ts';
@@ -111,6 +112,12 @@ export class Machine {
   async state(): Promise<MachineState> {
     if (this.#vcpu === undefined) throw this.#wrongState('inspect');
     return { status: this.#status, ...await this.#vcpu.state() };
+  }
+
+  /** Where the guest has been, of a machine made with `profile: true`. */
+  async profile(): Promise<GuestProfile> {
+    if (this.#vcpu === undefined) throw this.#wrongState('profile');
+    return this.#vcpu.profile();
   }
 
   /** Stops the machine if it runs and releases everything. Safe to call twice. */

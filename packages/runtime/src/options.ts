@@ -42,6 +42,8 @@ export interface MachineOptions {
   readonly onTripleFault?: 'stop' | 'reset';
   /** What a reset asked by the guest does. Default `reset`. */
   readonly onReset?: 'reset' | 'stop';
+  /** Sample where the guest is, for `profile()`. Default false. */
+  readonly profile?: boolean;
 }
 
 export type ClockConfig =
@@ -59,9 +61,10 @@ export interface MachineConfig {
   readonly engine: EngineName;
   readonly onTripleFault: 'stop' | 'reset';
   readonly onReset: 'reset' | 'stop';
+  readonly profile: boolean;
 }
 
-const KNOWN = new Set(['name', 'memory', 'cpu', 'boot', 'clock', 'placement', 'engine', 'onTripleFault', 'onReset']);
+const KNOWN = new Set(['name', 'memory', 'cpu', 'boot', 'clock', 'placement', 'engine', 'onTripleFault', 'onReset', 'profile']);
 let machineCount = 0;
 
 function invalid(message: string, hint: string): VmmError {
@@ -84,6 +87,7 @@ export function resolveOptions(options: MachineOptions, cores: number, cpuModels
     engine: oneOf('engine', options.engine ?? 'bare', ENGINES),
     onTripleFault: oneOf('onTripleFault', options.onTripleFault ?? 'stop', ['stop', 'reset'] as const),
     onReset: oneOf('onReset', options.onReset ?? 'reset', ['reset', 'stop'] as const),
+    profile: options.profile ?? false,
   };
 }
 

@@ -2,6 +2,7 @@ export { VmmError } from '@vmm/spec';
 export { WorkerDied } from '@vmm/bus/control';
 export { CPU_MODEL_NAMES } from './cpu-models.ts';
 export { Emitter } from './emitter.ts';
+export type { GuestProfile } from './guest-profile.ts';
 export { Machine } from './machine.ts';
 export type { MachineEvents, MachineExit, MachineState, MachineStatus, Progress, RegisterDump } from './machine-events.ts';
 export { ENGINES, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES, PLACEABLE, resolveMemory } from './options.ts';

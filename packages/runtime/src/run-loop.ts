@@ -24,6 +24,8 @@ export interface RunLoopParts {
   readonly poll: () => boolean;
   /** Publishes what the guest has written; called after every slice and before every sleep. */
   readonly flush: () => void;
+  /** A slice has run, and how it ended: for samples. */
+  readonly onSlice?: (result: RunResult) => void;
   /** Nothing can end this halt but a reset or an NMI: interrupts are off. Called once a halt. */
   readonly onDeadHalt?: () => void;
   readonly interruptsEnabled: () => boolean;
@@ -107,6 +109,7 @@ export class RunLoop {
     const before = vcpu.instructions;
     const result = vcpu.run(time.sliceUntil(clock.nextDeadline()));
     time.spent(vcpu.instructions - before);
+    this.#parts.onSlice?.(result);
     flush();
     if (result === 'halt') this.#idle();
     else if (result === 'shutdown') this.#end ??= 'shutdown';

@@ -1,3 +1,4 @@
+import type { GuestProfile } from './guest-profile.ts';
 import type { WireError } from '@vmm/bus/control';
 import type { Attention } from './engine.ts';
 import type { MachineExit, MachineState, RegisterDump } from './machine-events.ts';
@@ -53,6 +54,7 @@ export interface VcpuControl {
   resume(): void;
   reset(): void;
   state(): Omit<MachineState, 'status'>;
+  profile(): GuestProfile;
 }
 
 /** Control interface of the console worker. */

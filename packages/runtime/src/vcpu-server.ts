@@ -4,14 +4,16 @@ import { createBoard } from '@vmm/chipset';
 import type { Board, BoardOptions, RemoteDevice } from '@vmm/chipset';
 import type { VirtualClock } from '@vmm/clock';
 import { MachineMemory } from '@vmm/memory';
-import { invariant } from '@vmm/spec';
+import { invariant, VmmError } from '@vmm/spec';
 import { CallGate } from './call-gate.ts';
 import { ControlBlock } from './control-block.ts';
 import type { Engine, EngineFactory } from './engine.ts';
+import { ProfileCollector } from './guest-profile.ts';
+import type { GuestProfile } from './guest-profile.ts';
 import type { MachineExit, MachineState } from './machine-events.ts';
 import { createMachineClock, CRYSTAL_HZ, TSC_HZ } from './machine-clock.ts';
 import { RunLoop } from './run-loop.ts';
-import type { LoopEnd } from './run-loop.ts';
+import type { LoopEnd, RunResult } from './run-loop.ts';
 import type { Placement } from './options.ts';
 import type { RemoteDeviceRings, VcpuConfig, VcpuControl, VcpuEvent, VcpuReady } from './vcpu-control.ts';
 
@@ -25,6 +27,7 @@ type GuestExit = Exclude<MachineExit, { reason: 'error' }>;
 
 /** No slice is longer (see `HostLoopTime`). */
 const LONGEST_SLICE_MS = 4;
+const SAMPLE_MS = 1;
 /** Room for firmware below 4 GiB. */
 const ROM_BYTES = 0x10_0000;
 
@@ -43,11 +46,14 @@ class VcpuServer {
   readonly #debugOut: ByteSink;
   readonly #irqs: RingConsumer | undefined;
   readonly #remote: AccessClient | undefined;
+  readonly #profile: ProfileCollector | undefined;
+  #sampledMs = 0;
   #exit: GuestExit | undefined;
   #pendingReset: string | undefined;
 
   constructor(config: VcpuConfig, report: Report, gate: CallGate, block: ControlBlock, createEngine: EngineFactory) {
     this.#config = config;
+    this.#profile = config.profile ? new ProfileCollector() : undefined;
     this.#report = report;
     this.#block = block;
     this.#serialOut = new ByteSink(new RingProducer(config.serial.output));
@@ -82,6 +88,7 @@ class VcpuServer {
       vcpu: this.#engine, clock, time: loopTime, block, gate,
       poll: () => this.#poll(),
       flush: () => { this.#flush(); },
+      ...(this.#profile === undefined ? {} : { onSlice: this.#sample }),
       interruptsEnabled: () => this.#engine.interruptsEnabled,
       onDeadHalt: () => { report({ kind: 'halted', dump: this.#engine.dump() }); },
     });
@@ -124,6 +131,19 @@ class VcpuServer {
     return {
       ...this.#engine.dump(), instructions: this.#engine.instructions, virtualTimeNs: this.#clock.now(), counters: this.#engine.counters(),
     };
+  }
+
+  /** A slice that was ended early was ended by what the guest did: it would be seen there too often. */
+  readonly #sample = (result: RunResult): void => {
+    const nowMs = performance.now();
+    if (result === 'stopped' || nowMs - this.#sampledMs < SAMPLE_MS) return;
+    this.#sampledMs = nowMs;
+    this.#profile?.note(this.#engine.position?.());
+  };
+
+  profile(): GuestProfile {
+    if (this.#profile === undefined) throw new VmmError('STATE_INVALID', 'Cannot tell where the guest was: no samples were taken', { hint: 'Make the machine with profile: true.' });
+    return this.#profile.result(this.#engine.systemEntries?.() ?? { syscallEntry: 0n, sysenterEntry: 0n });
   }
 
   /** Whether the loop goes on after it ended: a guest's reset, or a triple fault that is to reset. */
@@ -240,6 +260,7 @@ export function serveVcpu(parts: WorkerParts, createEngine: EngineFactory): void
       resume: () => { made().resume(); },
       reset: () => { made().reset(); },
       state: () => made().state(),
+      profile: () => made().profile(),
     }),
   };
   parts.serveControl(api);

@@ -5,6 +5,7 @@ import { CountedTime, VirtualClock } from '@vmm/clock';
 import { MachineMemory } from '@vmm/memory';
 import { CountedLoopTime } from '../counted-loop-time.ts';
 import { CRYSTAL_HZ, TSC_HZ } from '../machine-clock.ts';
+import { repeatableRandom } from '../repeatable-random.ts';
 import { bootMember, createMember } from './pair-member.ts';
 import { Snapshot } from './snapshot.ts';
 import { taped } from './tape.ts';
@@ -103,15 +104,4 @@ export class Leader {
     }
     return this.#status;
   }
-}
-
-/** The same numbers in every run (xorshift32). */
-export function repeatableRandom(): () => number {
-  let state = 0x2545_f491;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state;
-  };
 }
