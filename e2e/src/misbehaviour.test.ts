@@ -28,6 +28,11 @@ afterAll(() => { rmSync(folder, { recursive: true }); });
 
 describe('bad input', () => {
   it.each([
+    ['a kernel that is not there', () => ['--kernel', path('nothing')], 3],
+    ['an unknown option', () => ['--kernal', kernel], 2],
+    ['an option with a wrong value', () => ['--cpu', 'z80'], 2],
+    ['an unreadable configuration', () => ['--config', path('nothing.json')], 2],
+    ['an entry that the kernel does not have', () => ['--guest', 'nano', '--entry', '16'], 3],
     ['a truncated kernel', () => ['--kernel', path('truncated')], 3],
     ['a corrupt kernel', () => ['--kernel', path('corrupt')], 3],
     ['a 64-bit kernel on a 32-bit CPU', () => ['--kernel', kernel, '--cpu', 'default32'], 3],

@@ -6,14 +6,23 @@ import { existsSync } from 'node:fs';
 import * as module from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const built = join(folder, '..', 'dist', 'main.js');
 const source = join(folder, '..', 'src', 'main.ts');
 // In the repository the sources run unbuilt, whatever an earlier build has left; a package has no sources.
-const program = existsSync(source) ? source : built;
+const inRepository = existsSync(source);
 const isNewEnough = Number(process.versions.node.split('.')[0]) >= 24;
+
+/** What to run. In the repository a bundle of exactly these sources, which is read in half the time; with VMM_UNBUNDLED=1 the sources themselves. */
+async function findProgram() {
+  if (!inRepository) return built;
+  if (process.env.VMM_UNBUNDLED) return source;
+  const root = join(folder, '..', '..', '..');
+  const { bundledProgram } = await import(pathToFileURL(join(root, 'tools', 'build', 'src', 'program-cache.ts')).href);
+  return (await bundledProgram({ root, packageFolder: join('packages', 'cli') })) ?? source;
+}
 
 /** Node's binary from the platform package that was installed with this one. */
 function findNode() {
@@ -31,16 +40,16 @@ function findNode() {
 }
 
 if (isNewEnough) {
-  // Half of the time to the guest's first instruction goes into reading our own sources: Node keeps them compiled in the folder for temporary files.
+  // Node keeps what it has compiled in the folder for temporary files.
   module.enableCompileCache?.();
-  await import(program);
+  await import(pathToFileURL(await findProgram()).href);
 } else {
   const node = findNode();
   if (node === undefined) {
     process.stderr.write(`vmm: cannot run under Node ${process.versions.node}\n  Install Node 24 or later.\n`);
     process.exitCode = 5;
   } else {
-    const child = spawn(node, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
+    const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
     // The terminal sends SIGINT to both; the child decides. The others are passed on.
     process.on('SIGINT', () => {});
     for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -1,0 +1,79 @@
+/**
+ * A command's program in a few files: reading some 400 sources one by one is half of the time to a guest's first instruction. A bundle belongs to
+ * exactly the sources it was made of (names, sizes, times), so it is never stale; after an edit the next start makes a new one. Published packages have
+ * no part in this: they are built. Node only; no dependency but rolldown, which is loaded only to make a bundle.
+ */
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+const KEPT_BUNDLES = 4;
+
+export interface Program {
+  /** Root of the workspace. */
+  readonly root: string;
+  /** Package folder of the command, from the root; its program is `src/main.ts`. */
+  readonly packageFolder: string;
+}
+
+/** Path of the bundled program, made now if these sources have none; undefined where it cannot be made or kept. */
+export async function bundledProgram(program: Program): Promise<string | undefined> {
+  const cache = join(program.root, 'node_modules', '.cache', 'program');
+  const sources = listSources(program.root);
+  const folder = join(cache, keyOf(program, sources));
+  const main = join(folder, 'dist', 'main.js');
+  try {
+    if (!existsSync(main)) await makeBundle(program, sources, folder);
+    return main;
+  } catch {
+    return undefined; // read-only, full, no bundler: the sources themselves run
+  } finally {
+    dropOldest(cache, folder);
+  }
+}
+
+function listSources(root: string): string[] {
+  return ['packages', 'tools'].flatMap((layer) => readdirSync(join(root, layer)).flatMap((name) => sourcesIn(join(root, layer, name, 'src')))).sort();
+}
+
+function sourcesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).map((name) => join(folder, name));
+}
+
+function keyOf({ root, packageFolder }: Program, sources: readonly string[]): string {
+  const hash = createHash('sha256').update(process.version);
+  for (const path of [...sources, join(root, 'pnpm-lock.yaml'), join(root, packageFolder, 'package.json')]) {
+    const { size, mtimeMs } = statSync(path);
+    hash.update(`${relative(root, path)} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** Beside its place, then renamed: it is there whole or not at all. */
+async function makeBundle({ root, packageFolder }: Program, sources: readonly string[], folder: string): Promise<void> {
+  const { rolldown } = await import('rolldown');
+  const workers = sources.filter((path) => path.endsWith('.worker.node.ts'));
+  const input = Object.fromEntries([join(root, packageFolder, 'src', 'main.ts'), ...workers].map((path) => [/([^/\\]+)\.ts$/.exec(path)?.[1] ?? path, path]));
+  const temporary = `${folder}.${process.pid}`;
+  try {
+    const bundle = await rolldown({ input, platform: 'node', logLevel: 'silent' });
+    await bundle.write({ dir: join(temporary, 'dist'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', format: 'esm' });
+    await bundle.close();
+    copyFileSync(join(root, packageFolder, 'package.json'), join(temporary, 'package.json'));
+    renameSync(temporary, folder);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Bundles of other branches are worth keeping for a while; running programs may still read theirs. */
+function dropOldest(cache: string, used: string): void {
+  try {
+    utimesSync(used, new Date(), new Date());
+    const byAge = readdirSync(cache).map((name) => join(cache, name)).sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+    for (const folder of byAge.slice(KEPT_BUNDLES)) rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // another run is at it
+  }
+}
