@@ -2,11 +2,17 @@ import { readFlags } from '@vmm/cpu';
 import { STATE, STATE_FIELDS, STATE_SIZE_BYTES, StateView } from '@vmm/state';
 import type { StateField } from '@vmm/state';
 
-/** Fields that an engine keeps for itself: they say how the guest is run, not where it is. Flags are compared as EFLAGS. */
-const INTERNAL = new Set<StateField>([
-  'zero', 'flagResult', 'flagAux', 'flagKind', 'flagA', 'flagB', 'eflags', 'tlbTag', 'blockRip', 'pending', 'budget', 'currentRecord', 'modeKey',
+/** Fields that the guest can see, now or later. Flags are compared as EFLAGS. A test keeps both lists complete. */
+export const ARCHITECTURAL: readonly StateField[] = [
+  'gpr', 'rip', 'cpl', 'inhibit', 'halted', 'cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'xcr0', 'dr', 'selector', 'segmentBase', 'segmentLimit', 'segmentAttributes',
+  'gdtrBase', 'idtrBase', 'gdtrLimit', 'idtrLimit', 'star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'sysenterCs', 'sysenterEsp', 'sysenterEip',
+  'apicBase', 'pat', 'tscOffset', 'miscEnable', 'pkru', 'pkrs', 'fpr', 'fpuControl', 'fpuStatus', 'fpuTop', 'fpuTags', 'fpuIp', 'fpuDp', 'fpuCs', 'fpuDs', 'fpuOpcode', 'mxcsr', 'vector', 'segment', 'linearMask', 'stackMask',
+];
+/** Fields that an engine keeps for itself: they say how the guest is run, not where it is. */
+export const INTERNAL: readonly string[] = [
+  'zero', 'tlbFlip', 'interruptWaits', 'regionEntries', 'flagResult', 'flagAux', 'flagKind', 'flagA', 'flagB', 'eflags', 'tlbTag', 'blockRip', 'pending', 'budget', 'currentRecord', 'modeKey',
   'faultVector', 'faultError', 'faultAddress', 'instructions', 'exitReason', 'scratch',
-]);
+];
 const WORDS = { i64: 2, i32: 1, f80: 4, v256: 8 } as const;
 const REGISTERS = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
@@ -47,9 +53,8 @@ export class Snapshot {
   differences(state: StateView): Difference[] {
     const found: Difference[] = [];
     const base = state.base >> 2, live = state.i32, mine = this.view;
-    for (const [field, { kind, count }] of Object.entries(STATE_FIELDS) as [StateField, { kind: keyof typeof WORDS; count: number }][]) {
-      if (INTERNAL.has(field)) continue;
-      const size = WORDS[kind];
+    for (const field of ARCHITECTURAL) {
+      const { kind, count } = STATE_FIELDS[field], size = WORDS[kind];
       for (let i = 0; i < count; i++) {
         const at = (STATE[field] >> 2) + i * size;
         for (let word = 0; word < size; word++) {
