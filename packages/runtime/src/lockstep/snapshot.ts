@@ -54,7 +54,7 @@ export class Snapshot {
     const found: Difference[] = [];
     const base = state.base >> 2, live = state.i32, mine = this.view;
     for (const field of ARCHITECTURAL) {
-      const { kind, count } = STATE_FIELDS[field], size = WORDS[kind];
+      const { kind, count = 1 } = STATE_FIELDS[field], size = WORDS[kind];
       for (let i = 0; i < count; i++) {
         const at = (STATE[field] >> 2) + i * size;
         for (let word = 0; word < size; word++) {
