@@ -66,6 +66,7 @@ export function resetCpu(cpu: Cpu): void {
   state.u8.fill(0, state.base + STATE.fpr, state.base + STATE.fpr + 8 * 16);
   state.u8.fill(0, state.base + STATE.vector, state.base + STATE.vector + 16 * 32);
   cpu.msrs.reset();
+  cpu.management.reset();
 }
 
 /** INIT: as power-on, but the floating-point and vector state, most MSRs and the caching bits of CR0 stay. */

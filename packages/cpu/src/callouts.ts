@@ -24,6 +24,7 @@ import { loadSegment, shadowStackLoad } from './segments.ts';
 import { breakpoint, debugInterrupt, overflowTrap, softwareInterrupt } from './software-interrupts.ts';
 import { DONE, FAULT } from './status.ts';
 import type { Status } from './status.ts';
+import { resumeFromManagement } from './system-management.ts';
 import { readBase, swapgs, syscall, sysenter, sysexit, sysret, writeBase } from './system-calls.ts';
 
 export type Callout = (cpu: Cpu, size: number) => Status;
@@ -124,7 +125,7 @@ export const SYSTEM_CALLOUTS = {
   mwait,
   rdrand: (cpu, size) => random(cpu, 'rdrand', size),
   rdseed: (cpu, size) => random(cpu, 'rdseed', size),
-  rsm: (cpu) => cpu.undefinedOpcode(),
+  rsm: resumeFromManagement,
   serialize: (cpu) => cpu.cpuid.has('serialize') ? DONE : cpu.undefinedOpcode(),
   vmcall: hypercall,
   rdpkru: readUserKeys,

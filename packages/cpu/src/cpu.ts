@@ -4,6 +4,7 @@ import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { CR4, EFER, EFLAGS, GPR, VECTOR } from './architecture.ts';
 import { initCpu, resetCpu, startCpu } from './boot-state.ts';
+import { BranchTrap } from './branch-trap.ts';
 import { noteDataAccess } from './breakpoints.ts';
 import { CpuidTable } from './cpuid.ts';
 import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
@@ -16,6 +17,7 @@ import type { ApicPort, CpuClock, CpuMmu, IoPorts, RandomWord } from './ports.ts
 import { beginStep, endStep } from './single-step.ts';
 import { StackCursor } from './stack.ts';
 import { FAULT, REDISPATCH } from './status.ts';
+import { SystemManagement } from './system-management.ts';
 import type { Delivery } from './status.ts';
 
 export interface CpuOptions {
@@ -77,6 +79,10 @@ export class Cpu {
   /** Bit of the high word from which an address must be sign-extended: 15 for 48-bit linear addresses, 24 for 57-bit ones. */
   #canonicalBit = 15;
   readonly #widestBit: number;
+  readonly branchTrap: BranchTrap;
+  readonly management: SystemManagement;
+  /** RSM met a state that no CPU can be in. */
+  isShutDown = false;
   /** What MONITOR armed. */
   readonly monitored = new MonitoredLine();
   /** NMI delivered and no IRET since. */
@@ -116,6 +122,8 @@ export class Cpu {
     this.#widestBit = this.cpuid.has('la57') ? 24 : 15;
     this.msrs = new MsrBank(this);
     this.stack = new StackCursor(this);
+    this.branchTrap = new BranchTrap(this);
+    this.management = new SystemManagement(this);
   }
 
   /** Power-on. SDM vol 3A §9.1.1 */
@@ -128,6 +136,7 @@ export class Cpu {
   forgetEvents(): void {
     this.isNmiBlocked = false;
     this.isNmiPending = false;
+    this.isShutDown = false;
     this.monitored.isArmed = false;
     this.debugHits = 0;
     this.wasTrapping = false;
@@ -243,8 +252,10 @@ export class Cpu {
   /** IRET is over: an NMI that waited for it comes before the next instruction. */
   unblockNmi(): void {
     this.isNmiBlocked = false;
-    if (this.isNmiPending) Atomics.or(this.#words, this.state.base + STATE.pending >> 2, 1);
+    if (this.isNmiPending) this.requestAttention();
   }
+  /** The run loop looks at events before the next block. */
+  requestAttention(): void { Atomics.or(this.#words, this.state.base + STATE.pending >> 2, 1); }
   /** Before a block with MODE.SINGLE_STEP: false if an instruction breakpoint was recorded as a fault instead. */
   beginStep(): boolean { return beginStep(this); }
   /** After such a block ended without a fault: delivers the debug trap that is due. */

@@ -25,3 +25,5 @@ export type { CodeUnit } from './block-cache.ts';
 export type { TranslationContext, Translator } from './translation.ts';
 export { formatRegisters } from './register-dump.ts';
 export type { RegisterDump } from './register-dump.ts';
+export { reportMachineCheck } from './machine-check.ts';
+export type { MachineCheckReport } from './machine-check.ts';

@@ -27,7 +27,10 @@ export function deliverEvent(cpu: Cpu, vector: number, source: number, hasError:
   else delivered = deliverProtected(cpu, vector, source, hasError, error);
   if (delivered) {
     cpu.wasTrapping = false;
-    if (vector === VECTOR.DB) state.setPair(STATE.dr + 8 * 7, state.word(STATE.dr + 8 * 7) & ~DR7.GD, 0);
+    if (vector === VECTOR.DB) {
+      state.setPair(STATE.dr + 8 * 7, state.word(STATE.dr + 8 * 7) & ~DR7.GD, 0);
+      cpu.branchTrap.end();
+    }
   }
   return delivered;
 }

@@ -5,6 +5,7 @@ import type { StateField } from '@vmm/state';
 import { CR0, CR4, EFER, GPR, SEG } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import type { FeatureName } from './cpuid-features.ts';
+import { MACHINE_CHECK } from './machine-check.ts';
 import { DONE } from './status.ts';
 import type { Status } from './status.ts';
 import { setBase } from './system-calls.ts';
@@ -65,7 +66,7 @@ const keptRange = (name: string, first: number, count: number, maskLo: number, m
 const MASK_ALL = -1;
 const VARIABLE_MTRRS = 8;
 /** SDM vol 4, Table 2-2 */
-const PKRS = 0x6e1, UMWAIT_CONTROL = 0xe1;
+const PKRS = 0x6e1, UMWAIT_CONTROL = 0xe1, SMBASE = 0x9e;
 /** Memory types of PAT and MTRR: UC, WC, WT, WP, WB, UC-. */
 const isMemoryType = (type: number, allowsUcMinus: boolean): boolean => type === 0 || type === 1 || type === 4 || type === 5 || type === 6 || allowsUcMinus && type === 7;
 const areMemoryTypes = (word: number): boolean => [0, 8, 16, 24].every((shift) => isMemoryType(word >>> shift & 0xff, true));
@@ -124,7 +125,8 @@ const REGISTERS: Rows = [
     write: (cpu, lo, hi) => hi >>> cpu.model.physicalBits - 32 === 0 && (cpu.apic?.writeApicBase(lo, hi) ?? false),
   }],
   [0x2a, constant('EBL_CR_POWERON', 0, 0, ignore)],
-  [0x34, constant('SMI_COUNT', 0)],
+  [0x34, { name: 'SMI_COUNT', read: (cpu, bank) => bank.answer(cpu.management.count, 0), write: refuse }],
+  [SMBASE, { name: 'SMBASE', read: (cpu, bank) => cpu.management.isActive && bank.answer(cpu.management.base, 0), write: refuse }],
   [MSR.FEATURE_CONTROL, constant('FEATURE_CONTROL', FEATURE_CONTROL.LOCK)],
   [MSR.TSC_ADJUST, {
     // Whatever moves the TSC moves this register by as much: it is the offset itself.
@@ -149,8 +151,11 @@ const REGISTERS: Rows = [
   [MSR.SYSENTER_CS, field('SYSENTER_CS', 'sysenterCs', { needs: 'sep' })],
   [MSR.SYSENTER_ESP, field('SYSENTER_ESP', 'sysenterEsp', { needs: 'sep', canonical: true })],
   [MSR.SYSENTER_EIP, field('SYSENTER_EIP', 'sysenterEip', { needs: 'sep', canonical: true })],
-  [MSR.MCG_CAP, { ...constant('MCG_CAP', 0), needs: 'mca' }],
-  [MSR.MCG_STATUS, kept('MCG_STATUS', MSR.MCG_STATUS, 0, 0, 'mca')],
+  [MSR.MCG_CAP, { ...constant('MCG_CAP', MACHINE_CHECK.CAPABILITIES), needs: 'mca' }],
+  [MSR.MCG_STATUS, kept('MCG_STATUS', MSR.MCG_STATUS, 7, 0, 'mca')],
+  [MACHINE_CHECK.MCG_CTL, kept('MCG_CTL', MACHINE_CHECK.MCG_CTL, MASK_ALL, MASK_ALL, 'mca')],
+  // of each bank: what is reported, then status, address and more, which software can only clear
+  ...Array.from({ length: 4 * MACHINE_CHECK.BANKS }, (_, at) => [MACHINE_CHECK.FIRST_BANK + at, kept(`MC${at >> 2}_${['CTL', 'STATUS', 'ADDR', 'MISC'][at & 3] ?? ''}`, MACHINE_CHECK.FIRST_BANK + at, at & 3 ? 0 : MASK_ALL, at & 3 ? 0 : MASK_ALL, 'mca')] as const),
   [MSR.PERF_STATUS, constant('PERF_STATUS', 0x1000)],
   [MSR.PERF_CTL, kept('PERF_CTL', MSR.PERF_CTL, 0xffff)],
   [MSR.CLOCK_MODULATION, kept('CLOCK_MODULATION', MSR.CLOCK_MODULATION, 0x1f)],
@@ -242,6 +247,8 @@ export class MsrBank {
     const kept = this.#kept.get(index);
     return this.answer(kept?.lo ?? 0, kept?.hi ?? 0);
   }
+  /** The low word of a register that is only kept. */
+  kept(index: number): number { return this.#kept.get(index)?.lo ?? 0; }
   keep(index: number, lo: number, hi: number): true {
     this.#kept.set(index, { lo: lo | 0, hi: hi | 0 });
     return true;

@@ -25,6 +25,7 @@ export function beginStep(cpu: Cpu): boolean {
       return false;
     }
   }
+  if (cpu.wasTrapping && cpu.branchTrap.isOn) cpu.branchTrap.look();
   if (cpu.watchesData) concealWatchedPages(cpu);
   return true;
 }
@@ -34,7 +35,8 @@ export function endStep(cpu: Cpu): Delivery {
   const state = cpu.state;
   if (!cpu.didSetShadow) state.setWord(STATE.inhibit, SHADOW.NONE);
   if (!cpu.didSetResumeFlag) state.setWord(STATE.eflags, state.word(STATE.eflags) & ~EFLAGS.RF);
-  const hits = cpu.debugHits | (cpu.wasTrapping ? DR6.BS : 0);
+  const isStep = cpu.wasTrapping && (!cpu.branchTrap.isOn || cpu.branchTrap.wasTaken);
+  const hits = cpu.debugHits | (isStep ? DR6.BS : 0);
   if (hits !== 0 && state.word(STATE.inhibit) !== SHADOW.MOV_SS) {
     cpu.debugHits = 0;
     return deliverDebugTrap(cpu, hits);

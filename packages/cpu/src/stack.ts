@@ -81,6 +81,7 @@ export class StackCursor {
   push16(value: number): boolean {
     if (!this.#lower(2)) return false;
     const mmu = this.#cpu.mmu, at = this.#address();
+    this.#watch(at, this.#addressHigh(), 2, 1);
     return this.#asSystem ? mmu.writeSystem16(at, this.#addressHigh(), value) : mmu.write16(at, this.#addressHigh(), value);
   }
 
@@ -110,6 +111,7 @@ export class StackCursor {
     if (this.#isLong ? !this.#cpu.isCanonical(this.hi) : !this.#fits((this.lo & this.#mask) >>> 0, size)) return this.#fail();
     if (size === 8 && this.#isMisaligned(at)) return this.#cpu.fail(VECTOR.AC, 0);
     this.valueHi = 0;
+    this.#watch(at, high, size, 0);
     if (size === 2) this.valueLo = this.#asSystem ? mmu.readSystem16(at, high) : mmu.read16(at, high);
     else {
       this.valueLo = (this.#asSystem ? mmu.readSystem32(at, high) : mmu.read32(at, high)) | 0;
@@ -157,11 +159,14 @@ export class StackCursor {
     else if (sum < 0) this.hi = this.hi - 1 | 0;
   }
 
+  /** Data breakpoints see these accesses too. */
+  #watch(lo: number, hi: number, size: number, kind: number): void { if (this.#cpu.watchesData) this.#cpu.noteAccess(lo, hi, size, kind); }
   #address(): number { return this.#isLong ? this.lo : this.#base + (this.lo & this.#mask) | 0; }
   #addressHigh(): number { return this.#isLong ? this.hi : 0; }
 
   #write32(lo: number, hi: number, value: number): boolean {
     const mmu = this.#cpu.mmu;
+    this.#watch(lo, hi, 4, 1);
     return this.#asSystem ? mmu.writeSystem32(lo, hi, value) : mmu.write32(lo, hi, value);
   }
 }

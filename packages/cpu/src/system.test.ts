@@ -5,11 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { ATTRIBUTE, CR0, CR4, EFER, EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
 import { AT, SELECTOR, TestMachine } from './cpu.testing.ts';
 import { readFlags, writeFlags } from './flags.ts';
+import { reportMachineCheck } from './machine-check.ts';
 import { MODE } from './mode.ts';
 import { CPU_MODELS } from './models.ts';
 import type { CpuModelName } from './models.ts';
 import type { ApicPort } from './ports.ts';
 import { Vcpu } from './vcpu.ts';
+import { wholeMachine } from './whole.testing.ts';
 
 const GP0 = { vector: VECTOR.GP, error: 0 };
 
@@ -178,6 +180,11 @@ describe('data breakpoints', () => {
     return { ip: memory.data.getUint16(memory.ramBase + vcpu.state.lo('gpr', GPR.RSP), true), hits: vcpu.state.lo('dr', 6) & 15 };
   }
   // mov dr0, eax · mov dr7, ebx · mov al, [600h] · inc ax · mov [602h], al · mov [601h], al · nop · int 1
+  const STACKS = [0x0f, 0x23, 0xc0, 0x0f, 0x23, 0xfb, 0xbc, 0x04, 0x06, 0x0e, 0x9a, 0x30, 0x7c, 0x00, 0x00];
+  it('trap on the stack accesses of a far call', () => {
+    // mov sp, 604h · push cs (writes 602h) · call far 0:7c30 (writes 600h and 5feh), where a HLT is never reached
+    expect(runWatched(STACKS, 0x5_0001)).toEqual({ ip: 0x7c30, hits: 1 });
+  });
   const CODE = [0x0f, 0x23, 0xc0, 0x0f, 0x23, 0xfb, 0xa0, 0x00, 0x06, 0x40, 0xa2, 0x02, 0x06, 0xa2, 0x01, 0x06, 0x90, 0xcd, 0x01];
 
   it.each([
@@ -186,6 +193,37 @@ describe('data breakpoints', () => {
     ['neither when disabled', 0x7_0000, 0x7c13, 0],
   ])('trap on %s', (_, dr7, ip, hits) => {
     expect(runWatched(CODE, dr7)).toEqual({ ip, hits });
+  });
+});
+
+describe('a machine check', () => {
+  const uncorrected = { bank: 1, statusLo: 0x134, statusHi: 0x2000_0000, address: 0x1_2345_6000 };
+  it('is in its bank when the handler looks, and a second one before the first is cleared is shutdown', () => {
+    const m = new TestMachine({ model: CPU_MODELS.core2 }).protected(0, { cr4: CR4.MCE });
+    m.gate(VECTOR.MC, SELECTOR.code0, 0x6000);
+    expect([reportMachineCheck(m.cpu, uncorrected), m.rip]).toEqual(['delivered', 0x6000]);
+    const read = (index: number): number[] => (m.cpu.msrs.read(index) ? [m.cpu.msrs.lo, m.cpu.msrs.hi >>> 0] : []);
+    expect([read(0x405), read(0x406), read(0x17a)]).toEqual([[0x134, 0xa400_0000], [0x2345_6000, 1], [5, 0]]);
+    expect([m.cpu.msrs.write(0x405, 1, 0), m.cpu.msrs.write(0x405, 0, 0), read(0x405)]).toEqual([false, true, [0, 0]]);
+    expect(reportMachineCheck(m.cpu, uncorrected)).toBe('shutdown');
+  });
+  it('is shutdown without CR4.MCE, and only stored if it was corrected', () => {
+    const m = new TestMachine({ model: CPU_MODELS.core2 }).protected(0);
+    expect([reportMachineCheck(m.cpu, { ...uncorrected, statusHi: 0 }), reportMachineCheck(m.cpu, uncorrected)]).toEqual(['stored', 'shutdown']);
+  });
+});
+
+describe('DEBUGCTL.BTF', () => {
+  it('makes the trap flag trap on taken branches, once', () => {
+    const { vcpu, m, place } = wholeMachine();
+    m.protected(0, { rflags: EFLAGS.TF | 2 });
+    m.gate(VECTOR.DB, SELECTOR.code0, 0x6000);
+    place(0x6000, 'f4');
+    vcpu.cpu.msrs.keep(MSR.DEBUGCTL, 2, 0);
+    place(0x5000, '90 75 00 40 74 01 90 eb 01 90 90'); // nop · jnz +0 (taken, to the next) · inc eax · jz +1 (not taken) · nop · jmp +1
+    m.state.setWords('flagResult', 0, 0);
+    expect(vcpu.run(50)).toBe('halt');
+    expect([m.read32(m.rsp), m.state.lo('dr', 6) & 0x4000, vcpu.cpu.msrs.kept(MSR.DEBUGCTL)]).toEqual([0x500a, 0x4000, 0]);
   });
 });
 

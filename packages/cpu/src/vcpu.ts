@@ -32,6 +32,9 @@ export interface InterruptPort {
   acknowledge(): number;
   /** Takes a pending NMI. */
   takeNmi(): boolean;
+  /** Take a pending SMI, a pending INIT. Without them there are none. */
+  takeSmi?(): boolean;
+  takeInit?(): boolean;
 }
 
 /** What a vCPU gives its MMU. */
@@ -257,6 +260,9 @@ export class Vcpu {
   }
 
   #deliverInterrupts(): boolean {
+    if (this.cpu.isShutDown) return false;
+    if (this.#interrupts.takeInit?.() === true && !this.cpu.management.isActive) this.cpu.init();
+    this.cpu.management.poll(this.#interrupts.takeSmi?.() === true);
     if (this.#interrupts.takeNmi() || this.cpu.isNmiPending && !this.cpu.isNmiBlocked) {
       this.#wake();
       if (deliverNmi(this.cpu) === 'shutdown') return false;
