@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeStats } from './report.ts';
 
-const state = { instructions: 2_000_000, virtualTimeNs: 5e8, counters: { instructions: 2_000_000, walks: 7, runs: 3, regions: 2, translateMs: 1.25, somethingNew: 9 } };
+const state = { instructions: 2_000_000, virtualTimeNs: 5e8, counters: { instructions: 2_000_000, walks: 7, runs: 3, regions: 2, translateMs: 1.25, somethingNew: 9, 'callout in': 2, 'callout cpuid': 5 } };
 
 describe('--stats', () => {
   it('prints speed and counters by what they count; new counters are not lost', () => {
@@ -17,6 +17,9 @@ translator
   regions 2
   translateMs 1.3
   somethingNew 9
+callouts
+  cpuid 5
+  in 2
 `);
   });
 });

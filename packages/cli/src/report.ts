@@ -24,7 +24,7 @@ const COUNTER_GROUPS: readonly { readonly title: string; readonly names: readonl
   { title: 'exits of generated code', names: ['runs', 'callouts', 'exceptions', 'interrupts', 'extensionForms'] },
   { title: 'code cache', names: ['decodedBlocks', 'decodedInstructions', 'killedBlocks', 'flushes', 'lookups'] },
   { title: 'MMU', names: ['slowAccesses', 'walks', 'walkReferences', 'fills', 'revivals', 'pageFaults', 'canonicalFaults', 'mmio', 'pageCrossings', 'codeWrites', 'tags', 'wipes', 'invalidations', 'largeInvalidations'] },
-  { title: 'translator', names: ['regions', 'regionInstructions', 'regionBytes', 'modules', 'regionDeaths', 'translateMs', 'untranslatable'] },
+  { title: 'translator', names: ['regions', 'regionEntries', 'regionInstructions', 'regionBytes', 'modules', 'regionDeaths', 'translateMs', 'untranslatable'] },
 ];
 
 export function describeStats(state: Pick<MachineState, 'instructions' | 'virtualTimeNs' | 'counters'>, wallMs: number): string {
@@ -40,11 +40,13 @@ export function describeStats(state: Pick<MachineState, 'instructions' | 'virtua
 
 function describeCounters(counters: MachineState['counters']): string[] {
   const grouped = new Set(['instructions', ...COUNTER_GROUPS.flatMap(({ names }) => names)]);
-  const others = Object.keys(counters).filter((name) => !grouped.has(name));
-  return COUNTER_GROUPS.flatMap(({ title, names }, i) => {
+  const callouts = Object.keys(counters).filter((name) => name.startsWith('callout ')).sort((a, b) => (counters[b] ?? 0) - (counters[a] ?? 0));
+  const others = Object.keys(counters).filter((name) => !grouped.has(name) && !callouts.includes(name));
+  const groups = COUNTER_GROUPS.flatMap(({ title, names }, i) => {
     const present = [...names, ...(i === COUNTER_GROUPS.length - 1 ? others : [])].filter((name) => name in counters);
     return present.length === 0 ? [] : [title, ...present.map((name) => `  ${name} ${formatCount(counters[name] ?? 0)}`)];
   });
+  return callouts.length === 0 ? groups : [...groups, 'callouts', ...callouts.map((name) => `  ${name.slice('callout '.length)} ${formatCount(counters[name] ?? 0)}`)];
 }
 
 const formatCount = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1));

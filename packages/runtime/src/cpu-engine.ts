@@ -102,7 +102,8 @@ class CpuEngine implements Engine {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return this.#vcpu.counters();
+    const callouts = this.#vcpu.callouts().map(([name, count]): [string, number] => [`${CALLOUT_PREFIX}${name}`, count]);
+    return { ...this.#vcpu.counters(), ...Object.fromEntries(callouts) };
   }
 }
 
@@ -111,6 +112,8 @@ function hex(value: bigint | number): string {
 }
 
 const EXECUTE = 2, LONGEST_INSTRUCTION = 15;
+/** Counters of calls from generated code into TypeScript, by what was called. */
+const CALLOUT_PREFIX = 'callout ';
 const CODE_SIZES = [16, 32, 64] as const;
 const CR0_PE = 1n, EFER_LMA = 0x400n, RFLAGS_VM = 0x2_0000, CS_LONG = 0x2000, CS_DB = 0x4000;
 

@@ -50,15 +50,21 @@ const OVERTIME = 200_000;
 const MOST_STRETCH = 400;
 /** Translates whatever has run twice, at once. */
 const EAGER: TranslatorOptions = { hotThreshold: 2, batchSize: 1, batchDelayMs: 0 };
+/** What is as hot as it must be in a machine: longer regions, shaped by what has run. */
+const USUAL: TranslatorOptions = { batchSize: 1, batchDelayMs: 0 };
 const ON_REQUEST: TranslatorOptions = { hotThreshold: 0x3fff_ffff, batchSize: 1, batchDelayMs: 0 };
 const EXECUTE = 2;
 
 export function findCulprit(scene: Scene): Culprit | undefined {
-  const pass = new Rerun(scene, (context) => scene.createTranslator(context, EAGER)).firstBadPass();
+  return findWith(scene, EAGER) ?? findWith(scene, USUAL);
+}
+
+function findWith(scene: Scene, tuning: TranslatorOptions): Culprit | undefined {
+  const pass = new Rerun(scene, (context) => scene.createTranslator(context, tuning)).firstBadPass();
   if (pass === undefined) return undefined;
   const translators: Translator[] = [];
   let left = 0;
-  const rerun = new Rerun(scene, (context) => scene.createTranslator(context, EAGER));
+  const rerun = new Rerun(scene, (context) => scene.createTranslator(context, tuning));
   for (let i = 0; i < pass; i++) rerun.pass();
   rerun.replaceEngine((context) => {
     const translator = scene.createTranslator(limited(context, () => left-- > 0), ON_REQUEST);
