@@ -43,11 +43,19 @@ describe('vmm', () => {
     ['a kernel that is a folder', ['run', '--kernel', '.'], 3, 'EISDIR'],
     ['an empty kernel', ['run', '--kernel', 'empty'], 3, 'it is empty'],
     ['a kernel that is text', ['run', '--kernel', 'text'], 3, 'kernel'],
+    ['a count that is none', ['lockstep', '--guest', 'nano', '--instructions', 'lots'], 2, 'Cannot use --instructions "lots"'],
+    ['symbols without a profile', ['run', '--guest', 'nano', '--symbols', 'text'], 2, 'Cannot use symbols without a profile'],
+    ['an ELF file that is none', ['explain', '--elf', 'text', '--address', '1000'], 3, 'it is no x86 ELF file'],
+    ['an address that is none', ['explain', '--guest', 'nano', '--address', 'here'], 2, 'Cannot read address "here"'],
     ['a missing initrd', ['run', '--kernel', 'text', '--initrd', 'nothing'], 3, 'Cannot read initrd nothing'],
   ])('answers %s with one line, a hint and its exit code', async (_, args, code, message) => {
     const outcome = await vmm(args);
     expect(outcome).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(message) as string });
     expect(outcome.stderr).toMatch(/^vmm: [^\n]+\n {2}[^\n]+\n$/);
+  }, 20_000);
+
+  it('explains the classic example', async () => {
+    expect(await vmm(['explain'])).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^16 instructions in 5 blocks: P 11, M 0, C 5, S 0\n[^]*idiv esi[^]*\(func[^]*loop/) as string });
   }, 20_000);
 
   it('lists its guests', async () => {
