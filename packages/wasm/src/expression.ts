@@ -150,7 +150,10 @@ export function shuffle(a: Expr, b: Expr, lanes: readonly number[]): Expr { retu
 
 export function wrap(a: Expr): Expr { return a.kind === CONST ? i32(a.lo) : node('i32', PLAIN, 0xa7, [a]); }
 /** The low word: of a value that was extended from 32 bits, that value itself. */
-export function narrowed(a: Expr): Expr { return a.kind === PLAIN && (a.op === 0xac || a.op === 0xad) ? a.args[0]! : wrap(a); }
+export function narrowed(a: Expr): Expr {
+  const source = a.kind === PLAIN && (a.op === 0xac || a.op === 0xad) ? a.args[0] : undefined;
+  return source ?? wrap(a);
+}
 export function extendS(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, a.lo >> 31) : node('i64', PLAIN, 0xac, [a]); }
 export function extendU(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, 0) : node('i64', PLAIN, 0xad, [a]); }
 
