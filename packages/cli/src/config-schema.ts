@@ -1,6 +1,8 @@
 import { CPU_MODEL_NAMES, ENGINES, PLACEABLE } from '@vmm/runtime';
 import { z } from 'zod';
 
+const models = CPU_MODEL_NAMES.join('|');
+const cpu = z.string().regex(new RegExp(`^(${models})(,[+-][a-z0-9_]+)*$`), { message: `expected one of ${models}` });
 const place = z.enum(['vcpu', 'worker']);
 
 /** What `vmm.config.ts` exports or `vmm.config.json` holds, and what the command line says: the same names. */
@@ -12,7 +14,7 @@ export const configSchema = z.strictObject({
   append: z.string().optional().describe('Kernel command line. Default: console=ttyS0 for your own kernel, the guest\'s own otherwise.'),
   entry: z.union([z.literal(16), z.literal(32), z.literal(64)]).optional().describe('Which entry of a bzImage: its real-mode code, 32-bit or 64-bit. Default: the kernel\'s own width.'),
   memory: z.union([z.string(), z.int().positive()]).optional().describe('Guest memory: "256M", "1G", or bytes; 4 MiB to 3 GiB. Default 256M.'),
-  cpu: z.enum(CPU_MODEL_NAMES as [string, ...string[]]).optional().describe(`CPU model. Default ${CPU_MODEL_NAMES[0] ?? ''}.`),
+  cpu: cpu.optional().describe(`CPU model, and features to add or take away: x86-64-v3,-avx2,+pku. Default ${CPU_MODEL_NAMES[0] ?? ''}.`),
   engine: z.enum(ENGINES).optional().describe('How the guest is run. Default bare.'),
   clock: z.union([
     z.literal('host'),

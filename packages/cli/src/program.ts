@@ -72,7 +72,7 @@ function addImage(command: Command): Command {
     .addOption(new Option('--cmdline <text>', 'the same as --append').hideHelp())
     .option('--entry <bits>', 'entry of a bzImage: 16, 32 or 64 (default: the kernel\'s own width)')
     .option('-m, --memory <size>', 'guest memory, 4M to 3G (default 256M)')
-    .option('--cpu <model>', `CPU model: ${CPU_MODEL_NAMES.join(', ')}`)
+    .option('--cpu <model>', `CPU model: ${CPU_MODEL_NAMES.join(', ')}; features behind it: x86-64-v3,-avx2,+pku`)
     .option('--offline', 'take guests from the cache only');
 }
 

@@ -7,7 +7,7 @@ export type { CpuOptions } from './cpu.ts';
 export { FEATURES, implementedFeatures } from './cpuid-features.ts';
 export type { FeatureName } from './cpuid-features.ts';
 export { readFlags, writeFlags } from './flags.ts';
-export { CPU_MODELS } from './models.ts';
+export { CPU_MODELS, cpuModel } from './models.ts';
 export type { CacheLevel, CpuModel, CpuModelName } from './models.ts';
 export type { ApicPort, CpuClock, CpuMmu, IoPorts, RandomWord } from './ports.ts';
 export { DONE, FAULT, REDISPATCH } from './status.ts';

@@ -1,5 +1,7 @@
 /** CPU models as data: who the CPU says it is. What it then offers is the model's features as far as they are implemented. */
-import type { FeatureName } from './cpuid-features.ts';
+import { VmmError } from '@vmm/spec';
+import { FEATURES } from './cpuid-bits.ts';
+import type { FeatureName } from './cpuid-bits.ts';
 
 /** One level of cache for CPUID leaf 4. */
 export interface CacheLevel {
@@ -69,3 +71,25 @@ export const CPU_MODELS = {
 } as const satisfies Readonly<Record<string, CpuModel>>;
 
 export type CpuModelName = keyof typeof CPU_MODELS;
+
+const isFeature = (name: string): name is FeatureName => Object.hasOwn(FEATURES, name);
+
+/**
+ * The CPU of one machine: a model's name, then features to add or to take away, as in `x86-64-v3,-avx2,+pku`. Features that nothing implements stay away
+ * whatever is asked. Throws `VmmError` CPU_INVALID.
+ */
+export function cpuModel(text: string): CpuModel {
+  const [name = '', ...changes] = text.split(','), model = Object.entries(CPU_MODELS).find(([known]) => known === name)?.[1];
+  if (model === undefined) throw new VmmError('CPU_INVALID', `Cannot use cpu "${name}"`, { hint: `Choose one of: ${Object.keys(CPU_MODELS).join(', ')}.` });
+  if (changes.length === 0) return model;
+  const features = new Set<FeatureName>(model.features);
+  for (const change of changes) {
+    const feature = change.slice(1);
+    if (!/^[+-]/.test(change) || !isFeature(feature)) {
+      throw new VmmError('CPU_INVALID', `Cannot change cpu feature "${change}"`, { hint: `Write + or - and one of: ${Object.keys(FEATURES).join(', ')}.` });
+    }
+    if (change.startsWith('+')) features.add(feature);
+    else features.delete(feature);
+  }
+  return { ...model, features: [...features] };
+}

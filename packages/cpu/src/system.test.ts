@@ -7,7 +7,7 @@ import { AT, SELECTOR, TestMachine } from './cpu.testing.ts';
 import { readFlags, writeFlags } from './flags.ts';
 import { reportMachineCheck } from './machine-check.ts';
 import { MODE } from './mode.ts';
-import { CPU_MODELS } from './models.ts';
+import { CPU_MODELS, cpuModel } from './models.ts';
 import type { CpuModelName } from './models.ts';
 import type { ApicPort } from './ports.ts';
 import { Vcpu } from './vcpu.ts';
@@ -193,6 +193,19 @@ describe('data breakpoints', () => {
     ['neither when disabled', 0x7_0000, 0x7c13, 0],
   ])('trap on %s', (_, dr7, ip, hits) => {
     expect(runWatched(CODE, dr7)).toEqual({ ip, hits });
+  });
+});
+
+describe('a CPU by name', () => {
+  it('may have features added and taken away, which CPUID then shows', () => {
+    const m = new TestMachine({ model: cpuModel('x86-64-v3,-avx2,+pku') }).long(0);
+    m.gpr(GPR.RAX, 7);
+    m.gpr(GPR.RCX, 0);
+    m.call('cpuid');
+    expect([Number(m.gpr(GPR.RBX)) >> 5 & 1, Number(m.gpr(GPR.RCX)) >> 3 & 1, Number(m.gpr(GPR.RBX)) >> 3 & 1]).toEqual([0, 1, 1]);
+  });
+  it.each([['z80', 'Cannot use cpu "z80"'], ['core2,avx', 'Cannot change cpu feature "avx"'], ['core2,+warp', 'Cannot change cpu feature "+warp"']])('%s is refused', (text, message) => {
+    expect(() => cpuModel(text)).toThrow(message);
   });
 });
 

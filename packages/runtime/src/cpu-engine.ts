@@ -1,5 +1,5 @@
-import { CPU_MODELS, MODE, PENDING, readFlags, Vcpu } from '@vmm/cpu';
-import type { CpuModel, CpuModelName, TranslationContext } from '@vmm/cpu';
+import { cpuModel, MODE, PENDING, readFlags, Vcpu } from '@vmm/cpu';
+import type { CpuModel, TranslationContext } from '@vmm/cpu';
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { FPU_CALLOUTS } from '@vmm/fpu';
 import { EptMmu } from '@vmm/mmu-ept';
@@ -26,7 +26,7 @@ class CpuEngine implements Engine {
   constructor(parts: EngineParts) {
     const { config, memory, board, clock } = parts;
     this.#parts = parts;
-    this.#model = CPU_MODELS[config.cpu as CpuModelName];
+    this.#model = cpuModel(config.cpu);
     this.#vcpu = new Vcpu({
       memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu,
       clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())) },

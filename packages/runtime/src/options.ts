@@ -1,3 +1,4 @@
+import { cpuModel } from '@vmm/cpu/models';
 import { VmmError } from '@vmm/spec';
 import { GIB, MIB, formatSize, parseSize } from './size.ts';
 
@@ -80,7 +81,7 @@ export function resolveOptions(options: MachineOptions, cores: number, cpuModels
   return {
     name: options.name ?? `vm${++machineCount}`,
     memoryBytes: resolveMemory(options.memory ?? 256 * MIB),
-    cpu: oneOf('cpu', options.cpu ?? cpuModels[0] ?? 'default', cpuModels),
+    cpu: resolveCpu(options.cpu ?? cpuModels[0] ?? 'default', cpuModels),
     boot: resolveBoot(options.boot),
     clock,
     placement: resolvePlacement(options.placement ?? 'auto', cores, clock),
@@ -89,6 +90,14 @@ export function resolveOptions(options: MachineOptions, cores: number, cpuModels
     onReset: oneOf('onReset', options.onReset ?? 'reset', ['reset', 'stop'] as const),
     profile: options.profile ?? false,
   };
+}
+
+/** A model, and features to add or take away behind commas; which features there are is the model's to say. */
+function resolveCpu(cpu: string, models: readonly string[]): string {
+  const [name = '', ...changes] = cpu.split(',');
+  oneOf('cpu', name, models);
+  if (changes.length > 0) cpuModel(cpu);
+  return cpu;
 }
 
 function oneOf<T extends string>(what: string, value: T, known: readonly T[]): T {

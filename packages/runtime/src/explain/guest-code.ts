@@ -1,5 +1,4 @@
-import { CPU_MODELS, MODE } from '@vmm/cpu';
-import type { CpuModelName } from '@vmm/cpu';
+import { cpuModel, MODE } from '@vmm/cpu';
 import { VmmError } from '@vmm/spec';
 import { RegionTranslator } from '@vmm/translator';
 import { bootMachine } from '../boot-image.ts';
@@ -24,7 +23,7 @@ const PAGE = 4096, EXECUTE = 2, SLICE = 5_000_000;
 export function guestCode(options: GuestCodeOptions): ExplainOptions {
   const { boot, memory, cpu } = options;
   const config = resolveOptions({ boot, name: 'explain', ...(memory === undefined ? {} : { memory }), ...(cpu === undefined ? {} : { cpu }) }, 1, CPU_MODEL_NAMES);
-  const model = CPU_MODELS[config.cpu as CpuModelName], tape = new InputTape();
+  const model = cpuModel(config.cpu), tape = new InputTape();
   const leader = new Leader({
     memoryBytes: config.memoryBytes, romBytes: 0x10_0000, model, instructionsPerSecond: 1e8, tape,
     createTranslator: (context) => new RegionTranslator(context), onSerial: () => {},

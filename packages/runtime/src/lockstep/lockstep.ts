@@ -1,5 +1,5 @@
-import { CPU_MODELS } from '@vmm/cpu';
-import type { CpuModel, CpuModelName, TranslationContext, Translator, Vcpu } from '@vmm/cpu';
+import { cpuModel } from '@vmm/cpu';
+import type { CpuModel, TranslationContext, Translator, Vcpu } from '@vmm/cpu';
 import { MachineMemory } from '@vmm/memory';
 import { RegionTranslator } from '@vmm/translator';
 import type { TranslatorOptions } from '@vmm/translator';
@@ -78,7 +78,7 @@ export class Lockstep {
     this.#options = { everyInstructions, memoryEvery };
     const config = resolveOptions({ boot, name: 'lock-step', clock: { instructionsPerSecond: options.instructionsPerSecond ?? 1e8 }, ...(memory === undefined ? {} : { memory }), ...(cpu === undefined ? {} : { cpu }) }, 1, CPU_MODEL_NAMES);
     this.#createTranslator = options.createTranslator ?? ((context, tuning) => new RegionTranslator(context, tuning));
-    const model = this.#model = CPU_MODELS[config.cpu as CpuModelName];
+    const model = this.#model = cpuModel(config.cpu);
     this.#leader = new Leader({
       memoryBytes: config.memoryBytes, romBytes: ROM_BYTES, model, tape: this.#tape, instructionsPerSecond: options.instructionsPerSecond ?? 1e8,
       createTranslator: this.#createTranslator, onSerial: options.onSerial ?? (() => {}),
