@@ -154,8 +154,7 @@ const REGISTERS: Rows = [
   [MSR.MCG_CAP, { ...constant('MCG_CAP', MACHINE_CHECK.CAPABILITIES), needs: 'mca' }],
   [MSR.MCG_STATUS, kept('MCG_STATUS', MSR.MCG_STATUS, 7, 0, 'mca')],
   [MACHINE_CHECK.MCG_CTL, kept('MCG_CTL', MACHINE_CHECK.MCG_CTL, MASK_ALL, MASK_ALL, 'mca')],
-  // of each bank: what is reported, then status, address and more, which software can only clear
-  ...Array.from({ length: 4 * MACHINE_CHECK.BANKS }, (_, at) => [MACHINE_CHECK.FIRST_BANK + at, kept(`MC${at >> 2}_${['CTL', 'STATUS', 'ADDR', 'MISC'][at & 3] ?? ''}`, MACHINE_CHECK.FIRST_BANK + at, at & 3 ? 0 : MASK_ALL, at & 3 ? 0 : MASK_ALL, 'mca')] as const),
+  ...Array.from({ length: MACHINE_CHECK.BANKS }, (_, bank) => machineCheckBank(bank)).flat(),
   [MSR.PERF_STATUS, constant('PERF_STATUS', 0x1000)],
   [MSR.PERF_CTL, kept('PERF_CTL', MSR.PERF_CTL, 0xffff)],
   [MSR.CLOCK_MODULATION, kept('CLOCK_MODULATION', MSR.CLOCK_MODULATION, 0x1f)],
@@ -207,6 +206,16 @@ const REGISTERS: Rows = [
   [MSR.KERNEL_GS_BASE, field('KERNEL_GS_BASE', 'kernelGsBase', { needs: 'lm', canonical: true })],
   [MSR.TSC_AUX, field('TSC_AUX', 'tscAux', { needs: 'rdtscp', lowOnly: true })],
 ];
+
+/** One bank: what it reports (all or nothing), then status, which software can only clear, address and more. */
+function machineCheckBank(bank: number): Rows {
+  const at = MACHINE_CHECK.FIRST_BANK + 4 * bank, all = (part: string, offset: number, mask: number): Rows[number] => [at + offset, kept(`MC${bank}_${part}`, at + offset, mask, mask, 'mca')];
+  const control = kept(`MC${bank}_CTL`, at, MASK_ALL, MASK_ALL, 'mca');
+  return [
+    [at, { ...control, write: (cpu, lo, hi, values) => (lo | 0) === (hi | 0) && (lo === 0 || lo === MASK_ALL) && control.write(cpu, lo, hi, values) }],
+    all('STATUS', 1, 0), all('ADDR', 2, MASK_ALL), all('MISC', 3, MASK_ALL),
+  ];
+}
 
 function hasEfer(cpu: Cpu): boolean { return cpu.cpuid.has('nx') || cpu.cpuid.has('lm') || cpu.cpuid.has('syscall'); }
 

@@ -217,6 +217,7 @@ describe('a machine check', () => {
     expect([reportMachineCheck(m.cpu, uncorrected), m.rip]).toEqual(['delivered', 0x6000]);
     const read = (index: number): number[] => (m.cpu.msrs.read(index) ? [m.cpu.msrs.lo, m.cpu.msrs.hi >>> 0] : []);
     expect([read(0x405), read(0x406), read(0x17a)]).toEqual([[0x134, 0xa400_0000], [0x2345_6000, 1], [5, 0]]);
+    expect([m.cpu.msrs.write(0x404, 5, 0), m.cpu.msrs.write(0x404, -1, -1), m.cpu.msrs.write(0x410, 0, 0)]).toEqual([false, true, false]);
     expect([m.cpu.msrs.write(0x405, 1, 0), m.cpu.msrs.write(0x405, 0, 0), read(0x405)]).toEqual([false, true, [0, 0]]);
     expect(reportMachineCheck(m.cpu, uncorrected)).toBe('shutdown');
   });
