@@ -139,6 +139,14 @@ describe('waiting', () => {
   });
 });
 
+describe('shadow stack instructions without shadow stacks', () => {
+  it('RDSSP leaves its register alone and INCSSP is undefined', () => {
+    const { machine: { m }, vector } = run('f3 48 0f 1e c8', ({ m: machine }) => { machine.gpr(GPR.RAX, 0x1234_5678_9abcn); }); // rdsspq rax
+    expect([vector, m.gpr(GPR.RAX)]).toEqual([undefined, 0x1234_5678_9abcn]);
+    expect(run('f3 48 0f ae e8').vector).toBe(VECTOR.UD); // incsspq rax
+  });
+});
+
 describe('a hypercall', () => {
   it('is answered where CPUID tells of a hypervisor', () => {
     const { machine: { m }, vector } = run('0f 01 c1', ({ m: machine }) => { machine.gpr(GPR.RAX, 5); });

@@ -42,7 +42,9 @@ const access = (name: 'lar' | 'lsl'): InstructionEntry => ({
 export const SYSTEM: InstructionTable = {
   nop: nothing, pause: nothing, endbr32: nothing, endbr64: nothing, lfence: nothing, mfence: nothing, sfence: nothing,
   prefetch: nothing, prefetchw: nothing, prefetchwt1: nothing, prefetchnta: nothing, prefetcht0: nothing, prefetcht1: nothing, prefetcht2: nothing,
-  clflush: touch, clflushopt: touch, clwb: touch, incssp: nothing,
+  clflush: touch, clflushopt: touch, clwb: touch,
+  // without shadow stacks RDSSP leaves its register alone, which is how unwinders find out; INCSSP is undefined
+  rdssp: nothing,
   clc: { run: (m) => { m.setCarry(w.i32(0)); } },
   stc: { run: (m) => { m.setCarry(w.i32(1)); } },
   cmc: { run: (m) => { m.setCarry(m.let(w.xor(m.flag('c'), w.i32(1)))); } },
