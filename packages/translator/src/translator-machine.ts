@@ -196,7 +196,7 @@ export class TranslatorMachine extends Machine {
   #leaveFault(): void { this.#leaveAt(this.#step.delta, this.#left, SITE.FAULT); }
   #leaveAt(delta: number, left: number, why: number, link = 0): void {
     const { fn, pending } = this;
-    if (delta < -SITE.BIAS || delta >= SITE.BIAS) { this.#leaveFar(delta); return; }
+    if (delta < -SITE.BIAS || delta >= SITE.BIAS) { this.#leaveFar(delta, left, why); return; }
     const word = (value: Expr): Expr => this.is64 ? value.type === 'i64' ? value : w.extendU(value) : value.type === 'i64' ? w.wrap(value) : value;
     const none = this.is64 ? w.i64(0) : w.i32(0);
     let meaning: number, words: readonly Expr[];
@@ -212,11 +212,12 @@ export class TranslatorMachine extends Machine {
     }
     fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left << SITE.LEFT_SHIFT | meaning | why), ...words, w.i32(link)]);
   }
-  /** A jump or call out of the region to somewhere a site's constant cannot name. */
-  #leaveFar(delta: number): void {
+  /** The same for a place that a site's constant cannot name: a jump or call out of the region, or a fault in a function far from its entry. */
+  #leaveFar(delta: number, left: number, why: number): void {
     this.flushFlags(false);
+    if (left !== 0) this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(left)));
     this.fn.set(this.rip, this.ripWord(delta));
-    this.fn.set(this.status, w.i32(STATUS.dispatch));
+    this.fn.set(this.status, w.i32((why & SITE.FAULT) !== 0 ? STATUS.fault : why !== 0 ? STATUS.interpret : STATUS.dispatch));
     this.fn.br(this.#out);
   }
   /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */
