@@ -254,6 +254,34 @@ describe.each(ENGINES.flatMap((engine) => ([32, 64] as const).map((bits) => [eng
   });
 });
 
+describe.each([32, 64] as const)('a store from a function far from the entry of its region, %i bits', (bits) => {
+  const source = `mov ecx, 300
+             xor eax, eax
+      again: call far_away
+      patch: mov edx, 0x11111111
+             add eax, edx
+             dec ecx
+             jnz again
+             hlt
+             times 0xc000 - ($ - $$) nop
+   far_away: mov [patch+1], ecx
+             inc ebx
+             ret`;
+
+  it('changes code, and nothing is counted twice', () => {
+    const [expected, actual] = ENGINES.map((engine) => runFlat(bits, source, engine));
+    expect(Number(expected?.registers.general['rax'])).toBe(300 * 301 / 2);
+    expect([actual?.registers, actual?.instructions]).toEqual([expected?.registers, expected?.instructions]);
+  });
+
+  it('faults there, not later', () => {
+    const faulting = source.replace('mov [patch+1], ecx', 'cmp ecx, 3\nadc ebp, 0\ndiv ebp').replace('xor eax, eax', 'xor eax, eax\nmov ebp, 0xffffffff');
+    const [expected, actual] = ENGINES.map((engine) => runFlat(bits, faulting, engine));
+    expect(expected?.result).toBe('shutdown');
+    expect([actual?.registers, actual?.instructions]).toEqual([expected?.registers, expected?.instructions]);
+  });
+});
+
 /** Long mode: linear 4 MiB and up is mapped by tables of 4-KiB pages. */
 const WINDOW = 0x40_0000, WINDOW_TABLE = 0x6000;
 function mapWindow(memory: MachineMemory, frames: readonly number[], directory = PAGE_DIRECTORY, table = WINDOW_TABLE): void {

@@ -4,6 +4,7 @@ import type { MachineMemory } from '@vmm/memory';
 import { PAGE } from '@vmm/memory';
 import type { TranslatorOptions } from '@vmm/translator';
 import { Follower } from './follower.ts';
+import type { Miss } from './follower.ts';
 import type { Event } from './leader.ts';
 import { createMember, ScriptedInterrupts } from './pair-member.ts';
 import { describePage, differingPages } from './ram.ts';
@@ -60,7 +61,7 @@ export function findCulprit(scene: Scene): Culprit | undefined {
 }
 
 function findWith(scene: Scene, tuning: TranslatorOptions): Culprit | undefined {
-  const pass = new Rerun(scene, (context) => scene.createTranslator(context, tuning)).firstBadPass();
+  const first = new Rerun(scene, (context) => scene.createTranslator(context, tuning)), pass = first.firstBadPass();
   if (pass === undefined) return undefined;
   const translators: Translator[] = [];
   let left = 0;
@@ -71,7 +72,7 @@ function findWith(scene: Scene, tuning: TranslatorOptions): Culprit | undefined 
     translators.push(translator);
     return translator;
   });
-  return rerun.search((host) => {
+  return rerun.search(first.miss, (host) => {
     const translator = translators.at(-1);
     const before = translator?.counters['regions'];
     left = 1;
@@ -111,6 +112,8 @@ class Rerun {
   readonly #follower: Follower;
   #engine: Vcpu;
   #nextEvent = 0;
+  /** Why the last pass was bad. */
+  miss: Miss | undefined;
 
   constructor(scene: Scene, createTranslator: (context: TranslationContext) => Translator) {
     this.#scene = scene;
@@ -167,6 +170,7 @@ class Rerun {
       return 'good';
     }
     const miss = this.#follower.follow(new Snapshot(this.#engine.state), this.#engine.instructions);
+    this.miss = miss;
     if (miss !== undefined) return miss.isAfterEnd === true ? 'end' : 'bad';
     return pages.length > 0 && differingPages(memories[0], memories[1], pages).length > 0 ? 'bad' : 'good';
   }
@@ -186,7 +190,7 @@ class Rerun {
   }
 
   /** Every instruction of the stretch translated by itself. */
-  search(translate: (host: number) => boolean): Culprit {
+  search(miss: Miss | undefined, translate: (host: number) => boolean): Culprit {
     const stretch: string[] = [], { memories } = this.#scene;
     const entry = formatRegisters(this.#engine.registers());
     for (let i = 0; i < MOST_STRETCH; i++) {
@@ -202,7 +206,7 @@ class Rerun {
         return { instruction: line, stretch: stretch.slice(-24), before, differences, memory: pages.slice(0, 2).flatMap((page) => describePage(memories[0], memories[1], page)) };
       }
     }
-    return { instruction: undefined, stretch: stretch.slice(0, 64), before: entry, differences: [], memory: [] };
+    return { instruction: undefined, stretch: miss?.recent ?? stretch.slice(0, 64), before: entry, differences: miss?.differences ?? [], memory: [] };
   }
 
   #tryAlone(line: string, translate: (host: number) => boolean): Difference[] | 'end' | undefined {
