@@ -210,7 +210,7 @@ export class BlockCache {
     const mode = MODES[modeKey & MODE.CODE_SIZE]!;
     const first = this.#free + RECORD.sizeBytes;
     const inst = this.#inst;
-    let at = first, pc = host, count = 0, crossing = 0, refusedBytes = 0;
+    let at = first, pc = host, count = 0, crossing = 0, refusedBytes = 0, isShadowOpen = false;
     while (count < MAX_INSTRUCTIONS) {
       let length = decode(this.#u8, pc, limit, mode, inst);
       if (length === NEED_MORE) {
@@ -241,8 +241,11 @@ export class BlockCache {
       writeRecord(this.#data, at, inst, handler, pc - host);
       at += RECORD.sizeBytes;
       count++;
+      isShadowOpen = inst.row.mnemonic === 'sti' && length > 0;
       if (ends || single || crossing !== 0 || pc >= limit) break;
     }
+    // its interrupt shadow is the next instruction's, which is elsewhere
+    if (isShadowOpen) this.#data.setUint16(at - RECORD.sizeBytes, this.#special(STI_LAST), true);
     this.#writeEnd(at, pc - host);
     const bytes = pc - host, instructions = count;
     const block: Block = {
@@ -300,7 +303,7 @@ export class BlockCache {
     let known = this.#handlerOf.get(quick);
     if (known === undefined) {
       const { entry, form } = this.lower(inst, modeKey);
-      known = { number: this.#o.handlers.numberFor(form, entry), ends: entry.ends === true || inst.row.endsBlock };
+      known = { number: this.#o.handlers.numberFor(form, entry), ends: entry.ends ?? inst.row.endsBlock };
       this.#handlerOf.set(quick, known);
     }
     return known;
@@ -354,6 +357,8 @@ export class BlockCache {
 /** Privileged instructions that do not exist outside ring 0, where the others raise #GP(0). SDM vol 2, their pages */
 const UNDEFINED_OUTSIDE = new Set(['clac', 'stac', 'monitor', 'mwait']);
 
+/** STI where no other instruction follows in the block. */
+const STI_LAST = { entry: INSTRUCTIONS['sti_last']!, form: { mnemonic: 'sti_last', operands: [], opSize: 0, addressSize: 0, stackSize: 0, mode: 0, rep: 0, vex: false } } as const;
 /** Stand-ins for what raises #UD or #GP(0) when it is reached. */
 const standIn = (mnemonic: 'undefined_opcode' | 'general_protection'): { readonly entry: InstructionEntry; readonly form: Form } => ({
   entry: { ends: true, run: (m) => { m.callout(mnemonic); } },

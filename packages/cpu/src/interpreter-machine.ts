@@ -26,6 +26,10 @@ export interface Exits {
   dispatch(): void;
 }
 
+/** Parts of a repeated instruction between two looks at the run loop. */
+const REPEATS_A_TURN = 1024;
+/** i32.atomic.rmw.or: other threads write the pending word too. */
+const ATOMIC_OR = 0xfe33;
 /** Flag in a size argument: the access writes. */
 export const WRITES = 0x100;
 
@@ -237,10 +241,14 @@ export class InterpreterMachine extends Machine {
     // a repeated instruction counts once, when it is over, however many parts it is done in; single steps are ended by the count and corrected outside
     const steps = w.and(w.shrU(this.state32('modeKey'), w.i32(3)), w.i32(1));
     this.setState32('budget', w.add(this.state32('budget'), w.xor(steps, w.i32(1))));
-    this.setState32('exitReason', w.i32(1));
+    // but it must not hold a slice for ever: now and then the run loop is to look
+    const repeats = this.fn.let(w.add(this.state32('exitReason'), w.i32(1)));
+    this.setState32('exitReason', repeats);
+    this.fn.unless(w.and(repeats, w.i32(REPEATS_A_TURN - 1)), () => { this.fn.drop(w.atomic('i32', ATOMIC_OR, [w.i32(this.stateAddress('pending')), w.i32(1)], 0, 2)); });
     this.exits.dispatch();
   }
 
+  uncommon(name: CalloutName, args: readonly Expr[] = [], size = 4, after = (): void => undefined): void { this.calloutThen(name, args, size, after); }
   calloutThen(name: CalloutName, args: readonly Expr[], size: number, after: () => void): void {
     args.forEach((arg, i) => { this.fn.store(64, w.i32(0), this.stateAddress('scratch', i), arg.type === 'i64' ? arg : w.extendU(arg)); });
     const next = this.nextIp();

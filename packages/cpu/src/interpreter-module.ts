@@ -274,9 +274,10 @@ export function jumpEntry(rip: Expr): Expr {
 export const BLOCK_HASH_NEIGHBOUR = 16;
 /** Byte offset of the hash slot for a block at a host address in a mode; the TypeScript twin is `blockSlotOf`. */
 function blockSlot(host: Expr, key: Expr): Expr {
-  return w.shl(w.and(w.add(w.add(host, w.shrU(host, w.i32(15))), w.shl(key, w.i32(10))), w.i32(VCPU_LAYOUT.blockHashEntries - 1)), w.i32(4));
+  return w.shl(w.shrU(w.mul(w.xor(host, w.shl(key, w.i32(24))), w.i32(HASH_MULTIPLIER)), w.i32(32 - BLOCK_HASH_BITS)), w.i32(4));
 }
-export function blockSlotOf(host: number, key: number): number { return (host + (host >>> 15) + (key << 10) & VCPU_LAYOUT.blockHashEntries - 1) << 4; }
+export function blockSlotOf(host: number, key: number): number { return Math.imul(host ^ key << 24, HASH_MULTIPLIER) >>> 32 - BLOCK_HASH_BITS << 4; }
+const HASH_MULTIPLIER = 0x9e37_79b1 | 0, BLOCK_HASH_BITS = Math.log2(VCPU_LAYOUT.blockHashEntries);
 
 /** The main module: helper functions, hot handlers in the loop, `others` as functions in the table from `hot.length + 1` on. */
 export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = (_, slow) => slow): Uint8Array<ArrayBuffer> {

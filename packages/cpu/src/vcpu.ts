@@ -99,6 +99,7 @@ export class Vcpu {
   readonly #faultWord: number;
   readonly #modeWord: number;
   readonly #flagsWord: number;
+  readonly #waitsWord: number;
   readonly #repeatedWord: number;
   #didRefuseAddress = false;
   readonly #recent: RecentInstructions;
@@ -117,6 +118,7 @@ export class Vcpu {
     this.#faultWord = state.base + STATE.faultVector >> 2;
     this.#modeWord = state.base + STATE.modeKey >> 2;
     this.#flagsWord = state.base + STATE.eflags >> 2;
+    this.#waitsWord = state.base + STATE.interruptWaits >> 2;
     this.#repeatedWord = state.base + STATE.exitReason >> 2;
     state.set('faultVector', -1);
     ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
@@ -211,7 +213,7 @@ export class Vcpu {
       let fault = stepping && !beginStep(cpu);
       if (!fault) {
         this.#words[this.#budgetWord] = budget;
-        if (stepping) this.#words[this.#repeatedWord] = 0;
+        this.#words[this.#repeatedWord] = 0;
         this.events.runs++;
         const reason = this.handlers.run();
         let retired = budget - this.#words[this.#budgetWord]!;
@@ -220,7 +222,7 @@ export class Vcpu {
           fault = this.#words[this.#faultWord] !== -1;
           this.#locateFault();
         }
-        left -= Math.max(retired, 1);
+        left -= Math.max(retired, 1) + this.#words[this.#repeatedWord]!;
         // an event while stepping: the pending word stopped it before it ran
         if (stepping && retired === 0 && reason === EXIT.pending) continue;
         // one element of a repeated instruction, and not the last
@@ -267,8 +269,11 @@ export class Vcpu {
       this.#wake();
       if (deliverNmi(this.cpu) === 'shutdown') return false;
     }
-    if ((this.#words[this.#flagsWord]! & EFLAGS.IF) === 0 || this.state.get('inhibit') !== 0 || !this.#interrupts.pending()) return true;
+    const waits = this.#interrupts.pending();
+    this.#words[this.#waitsWord] = waits ? 1 : 0;
+    if (!waits || (this.#words[this.#flagsWord]! & EFLAGS.IF) === 0 || this.state.get('inhibit') !== 0) return true;
     const vector = this.#interrupts.acknowledge();
+    this.#words[this.#waitsWord] = this.#interrupts.pending() ? 1 : 0;
     if (vector < 0) return true;
     this.#wake();
     this.events.interrupts++;

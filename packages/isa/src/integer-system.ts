@@ -7,7 +7,46 @@ import type { Machine } from './machine.ts';
 import { GP } from './sse-access.ts';
 import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
 
-const DIRECTION = 1 << 10, LINE_BYTES = 64;
+const DIRECTION = 1 << 10, INTERRUPTS = 1 << 9, TRAP = 1 << 8, RESUME = 1 << 16, VIRTUAL_8086 = 1 << 17, LINE_BYTES = 64;
+/** What POPF changes rarely: TF, IOPL, NT, AC, ID; of a 16-bit image the low half. */
+const RARE = TRAP | 3 << 12 | 1 << 14 | 1 << 18 | 1 << 21;
+
+const isSystem = (m: Machine): w.Expr => w.eqz(m.state32('cpl'));
+/** Setting IF goes unnoticed: it is set already, or nobody waits. */
+const isQuiet = (m: Machine): w.Expr => w.or(w.ne(w.and(m.state32('eflags'), w.i32(INTERRUPTS)), w.i32(0)), w.eqz(m.state32('interruptWaits')));
+const arithmeticFlags = (m: Machine): w.Expr => ([['c', 0], ['p', 2], ['a', 4], ['z', 6], ['s', 7], ['o', 11]] as const)
+  .map(([flag, bit]) => w.shl(m.flag(flag), w.i32(bit))).reduce((sum, bit) => w.or(sum, bit));
+
+/** SDM vol 2: privileged code with nothing unusual is done here, the rest (VME, PVI, faults, waiting interrupts) is TypeScript. */
+function clearInterrupts(m: Machine): void {
+  m.when(isSystem(m), () => { m.setState32('eflags', w.and(m.state32('eflags'), w.i32(~INTERRUPTS))); }, () => { m.uncommon('cli'); });
+}
+/** The interrupt shadow is the next instruction's, which follows in the same block (`sti_last` where none does): no look at interrupts in between. */
+function setInterrupts(m: Machine): void {
+  const isFast = m.let(w.and(isSystem(m), isQuiet(m)));
+  m.when(isFast, () => { m.setState32('eflags', w.or(m.state32('eflags'), w.i32(INTERRUPTS))); }, () => { m.uncommon('sti'); });
+}
+function pushFlags(m: Machine): void {
+  const kept = m.let(m.state32('eflags'));
+  m.when(w.eqz(w.and(kept, w.i32(VIRTUAL_8086))), () => {
+    const image = m.let(w.or(w.or(w.and(kept, w.i32(~RESUME)), arithmeticFlags(m)), w.i32(2)));
+    push(m, m.size, m.size === 8 ? w.extendU(image) : image);
+  }, () => { m.uncommon('pushf', [], m.size, () => { push(m, m.size, m.calloutResult(m.size)); }); });
+}
+function popFlags(m: Machine): void {
+  const value = popValue(m, m.size);
+  const low = m.let(m.size === 8 ? w.wrap(value) : value), old = m.let(m.state32('eflags'));
+  const rare = w.and(w.xor(low, old), w.i32(m.size === 2 ? RARE & 0xffff : RARE));
+  const odd = w.or(w.or(rare, w.and(old, w.i32(RESUME | VIRTUAL_8086))), w.and(low, w.i32(TRAP)));
+  const isStill = w.or(w.eqz(w.and(low, w.i32(INTERRUPTS))), isQuiet(m));
+  const isFast = m.let(w.and(w.and(isSystem(m), w.eqz(odd)), isStill));
+  m.when(isFast, () => {
+    m.setState32('eflags', w.or(w.and(old, w.i32(~(INTERRUPTS | DIRECTION))), w.and(low, w.i32(INTERRUPTS | DIRECTION))));
+    const bit = (index: number): w.Expr => m.let(w.and(w.shrU(low, w.i32(index)), w.i32(1)));
+    m.setAllFlags({ c: bit(0), p: bit(2), a: bit(4), z: bit(6), s: bit(7), o: bit(11) });
+    setStackPointer(m, w.add(stackPointer(m), w.i64(m.size)));
+  }, () => { m.uncommon('popf', [wide(m, m.size, value)], m.size, () => { setStackPointer(m, w.add(stackPointer(m), w.i64(m.size))); }); });
+}
 
 const simple = (name: CalloutName, options: { ends?: boolean } = {}): InstructionEntry => ({ ...options, run: (m) => { m.callout(name, [], 4); } });
 const nothing: InstructionEntry = { run: () => undefined };
@@ -50,16 +89,10 @@ export const SYSTEM: InstructionTable = {
   cmc: { run: (m) => { m.setCarry(m.let(w.xor(m.flag('c'), w.i32(1)))); } },
   cld: { run: (m) => { m.setState32('eflags', w.and(m.state32('eflags'), w.i32(~DIRECTION))); } },
   std: { run: (m) => { m.setState32('eflags', w.or(m.state32('eflags'), w.i32(DIRECTION))); } },
-  cli: simple('cli', { ends: true }), sti: simple('sti', { ends: true }),
+  cli: { ends: false, run: clearInterrupts }, sti: { ends: false, run: setInterrupts }, sti_last: simple('sti', { ends: true }),
   hlt: simple('hlt', { ends: true }), clac: simple('clac', { ends: true }), stac: simple('stac', { ends: true }),
-  pushf: { uses: ['stack', 'size'], run: (m) => { m.callout('pushf', [], m.size); push(m, m.size, m.calloutResult(m.size)); } },
-  popf: {
-    uses: ['stack', 'size'], ends: true,
-    run(m) {
-      const value = popValue(m, m.size);
-      m.calloutThen('popf', [wide(m, m.size, value)], m.size, () => { setStackPointer(m, w.add(stackPointer(m), w.i64(m.size))); });
-    },
-  },
+  pushf: { uses: ['stack', 'size'], ends: false, run: pushFlags },
+  popf: { uses: ['stack', 'size'], ends: false, run: popFlags },
   in: { run: (m) => { m.callout('in', [port(m, 1)], m.sizeOf(0)); m.write(0, m.calloutResult(m.sizeOf(0))); } },
   out: { run: (m) => { m.callout('out', [port(m, 0), w.extendU(m.read(1))], m.sizeOf(1)); } },
   cpuid: simple('cpuid'), rdtsc: simple('rdtsc'), rdtscp: simple('rdtscp'), rdpmc: simple('rdpmc'), rdmsr: simple('rdmsr'), wrmsr: simple('wrmsr', { ends: true }),

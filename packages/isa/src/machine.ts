@@ -239,6 +239,11 @@ export abstract class Machine {
    */
   callout(name: CalloutName, args: readonly Expr[] = [], size = 4): void { this.calloutThen(name, args, size, () => undefined); }
   /** Like `callout`, with more to do once it is certain that there is no fault (also before a fresh dispatch). */
+  /**
+   * The rest of this instruction, in a case that hardly ever happens: a callout in the interpreter; translated code leaves the whole instruction to
+   * the interpreter. Nothing may have been changed before.
+   */
+  abstract uncommon(name: CalloutName, args?: readonly Expr[], size?: number, after?: () => void): void;
   abstract calloutThen(name: CalloutName, args: readonly Expr[], size: number, after: () => void): void;
   calloutResult(size: number): Expr { return this.fn.let(w.load(this.typeOf(size), (size * 8) as w.Width, w.i32(0), this.stateAddress('scratch'))); }
 

@@ -23,6 +23,8 @@ export const STATE_FIELDS = {
   tlbFlip: f('i32'),
   /** Non-zero: something wants the run loop (interrupt, timer, stop). Written by other workers too. */
   pending: f('i32'), budget: f('i32'),
+  /** An interrupt waits for IF: what sets IF in generated code must ask for attention, or be left to others. */
+  interruptWaits: f('i32'),
   /** Effective segments for address generation, ES CS SS DS FS GS and one always-zero slot: base i64, limit i32, checks i32 (see segments.ts). */
   segment: f('i64', 14),
   stackMask: f('i64'), currentRecord: f('i32'), modeKey: f('i32'), cpl: f('i32'), inhibit: f('i32'),

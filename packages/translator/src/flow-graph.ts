@@ -170,9 +170,15 @@ export class FlowGraph {
     const block: FlowBlock = { id: this.blocks.length, delta, steps, kind: 'stop', targets: [], endDelta: delta };
     this.blocks.push(block);
     for (let at = delta; ;) {
-      if (at !== delta && leaders.has(at)) { block.kind = 'jump'; block.targets = [at]; block.endDelta = at; return; }
-      const step = this.#steps.get(at);
-      if (step === undefined) { block.kind = 'stop'; block.endDelta = at; return; }
+      const isLeader = at !== delta && leaders.has(at);
+      const step = isLeader ? undefined : this.#steps.get(at);
+      if (step === undefined) {
+        block.endDelta = at;
+        // STI's interrupt shadow is the next instruction's: where that is not translated in the same place, STI is not either
+        if (steps.at(-1)?.inst.row.mnemonic === 'sti') block.endDelta = steps.pop()!.delta;
+        else if (isLeader) { block.kind = 'jump'; block.targets = [at]; }
+        return;
+      }
       steps.push(step);
       const after = at + step.inst.length;
       block.endDelta = after;

@@ -46,6 +46,8 @@ const PRIVILEGED = rules(['callout', '#GP']);
 const UNDEFINED = rules(['#UD', '#UD']);
 /** Works at CPL 0, does not exist at CPL 3. */
 const ABSENT_OUTSIDE = rules(['callout', '#UD']);
+/** Done by generated code at CPL 0 unless an interrupt waits or virtual flags are on. */
+const INTERRUPT_FLAG = rules(['in-cache', '#GP'], ['inline', '#GP']);
 /** Reads state that generated code keeps at hand. */
 const READ = rules(['in-cache', 'in-cache'], ['inline', 'inline']);
 
@@ -54,8 +56,8 @@ const ROWS: readonly Short[] = [
   ['SIDT', 'sidt', 'A', 'shows the IDT register', 'sidt [data]', BOTH, CALLED],
   ['SLDT', 'sldt', 'A', 'shows the LDT register', 'sldt ax', BOTH, CALLED],
   ['SMSW', 'smsw', 'A', 'shows CR0', 'smsw ax', BOTH, CALLED],
-  ['PUSHF', 'pushf', 'A', 'shows IF and IOPL', 'pushf\npop @ax', BOTH, CALLED],
-  ['POPF', 'popf', 'A', 'drops IF and IOPL silently outside ring 0', 'push 2\npopf', BOTH, CALLED],
+  ['PUSHF', 'pushf', 'A', 'shows IF and IOPL', 'pushf\npop @ax', BOTH, READ],
+  ['POPF', 'popf', 'A', 'drops IF and IOPL silently outside ring 0', 'push 2\npopf', BOTH, rules(['in-cache', 'callout'], ['inline', 'callout'])],
   ['LAR', 'lar', 'B', 'depends on CPL', 'mov ecx, 0x23\nlar eax, ecx', BOTH, CALLED],
   ['LSL', 'lsl', 'B', 'depends on CPL', 'mov ecx, 0x23\nlsl eax, ecx', BOTH, CALLED],
   ['VERR', 'verr', 'B', 'depends on CPL', 'mov ecx, 0x23\nverr cx', BOTH, CALLED],
@@ -74,8 +76,8 @@ const ROWS: readonly Short[] = [
   ['INTO', 'into', 'B', 'goes through the IDT', 'mov al, 0x7f\ninc al\ninto', NARROW, CALLED],
   ['IRET', 'iret', 'B', 'may lower privilege, loads flags', '@iret_frame\n@iret\nlanded:', BOTH, CALLED],
   ['INT1', 'int1', 'later', 'goes through the IDT whatever the gate says', 'int1', BOTH, CALLED],
-  ['CLI', 'cli', 'privileged', 'changes IF, where IOPL allows', 'cli', BOTH, PRIVILEGED],
-  ['STI', 'sti', 'privileged', 'changes IF, where IOPL allows', 'sti', BOTH, PRIVILEGED],
+  ['CLI', 'cli', 'privileged', 'changes IF, where IOPL allows', 'cli', BOTH, INTERRUPT_FLAG],
+  ['STI', 'sti', 'privileged', 'changes IF, where IOPL allows', 'sti', BOTH, INTERRUPT_FLAG],
   ['IN', 'in', 'privileged', 'reads a device, where IOPL or the TSS allows', 'in al, 0x80', BOTH, PRIVILEGED],
   ['OUT', 'out', 'privileged', 'writes a device, where IOPL or the TSS allows', 'out 0x80, al', BOTH, PRIVILEGED],
   ['INS', 'ins', 'privileged', 'reads a device, where IOPL or the TSS allows', 'mov edi, data\nmov edx, 0x80\ninsb', BOTH, PRIVILEGED],

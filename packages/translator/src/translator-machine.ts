@@ -13,7 +13,7 @@ import type { Step } from './flow-graph.ts';
  * How and where code leaves by the common exit, in one constant: distance of rip from the entry (biased), instructions to give back to the budget,
  * what the three flag words mean, and why.
  */
-const SITE = { BIAS: 0x8000, LEFT_SHIFT: 16, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30 } as const;
+const SITE = { BIAS: 0x8000, LEFT_SHIFT: 16, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30, INTERPRET: 1 << 31 } as const;
 
 /** Kinds of the lazy flags in locals. `ready`: fR is the result (sign-extended), fA is flagAux. Others: operation and size. */
 const KIND = { ready: 0, add: 1, sub: 2, logic: 3 } as const;
@@ -127,7 +127,7 @@ export class TranslatorMachine extends Machine {
     const delta = w.sub(w.and(site, w.i32(0xffff)), w.i32(SITE.BIAS));
     fn.set(this.rip, w.add(fn.get(this.ripBase), this.is64 ? w.extendS(delta) : delta));
     fn.set(this.budget, w.add(fn.get(this.budget), w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(0x1ff))));
-    fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.i32(STATUS.dispatch)));
+    fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.select(w.and(site, w.i32(SITE.INTERPRET)), w.i32(STATUS.interpret), w.i32(STATUS.dispatch))));
     fn.unless(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
       const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3)));
       const size = w.shl(w.i32(1), w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
@@ -608,6 +608,7 @@ export class TranslatorMachine extends Machine {
   }
   dispatch(): void { throw new Error('not in translated code'); }
   repeat(): void { this.#leaveAt(this.#step.delta, this.#left, 0); }
+  uncommon(): void { this.#leaveAt(this.#step.delta, this.#left, this.#step.delta === 0 ? SITE.INTERPRET : 0); }
   calloutThen(name: CalloutName): void { throw new Error(`callout ${name} in translated code`); }
 
   override when(condition: Expr, then: () => void, otherwise?: () => void): void {
