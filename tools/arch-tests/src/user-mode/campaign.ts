@@ -57,7 +57,7 @@ interface Meta {
 
 /** INT 80H would be a system call on the host. */
 const LINUX_CALL = 0x80, TF = 0x100, AC = 0x4_0000;
-const UD = 6, SS = 12, GP = 13, PF = 14, ALIGNMENT = 17;
+const BOUND_RANGE = 5, UD = 6, SS = 12, GP = 13, PF = 14, ALIGNMENT = 17;
 /** Faults of the access itself. */
 const isAccessFault = (vector: number): boolean => vector === PF || vector === ALIGNMENT;
 /** 64-bit addresses from here on may belong to the runner or its kernel. */
@@ -71,7 +71,9 @@ function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batc
   const a = native.u32(index, 'vector'), b = ours.u32(index, 'vector');
   if (native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
   if (mnemonics.includes('cmps') && (isAccessFault(a) || a === GP) && (isAccessFault(b) || b === GP)) return true;
-  if (mnemonics.includes('call') && a === PF && b === GP) return true;
+  if (mnemonics.includes('call') && isAccessFault(a) && b === GP) return true;
+  // AMD's second bound wraps around at 64 KiB
+  if (mnemonics.includes('bound') && a === BOUND_RANGE && b === GP) return true;
   // the limit is checked for offset and selector of a far pointer together; AMD's selector wraps around at 64 KiB
   if (mnemonics.some((mnemonic) => /^(l[defgs]s|lss|jmpf)$/.test(mnemonic)) && (isAccessFault(a) || a === GP) && (b === GP || b === SS)) return true;
   // AMD reads all that RETF may pop, and stores all that CALLF pushes, before it looks at the selector

@@ -9,13 +9,13 @@ import type { CodeMode } from './batch-layout.ts';
  */
 const LEFT_OUT = new Set(('syscall sysenter int int3 int1 into rdtsc rdtscp rdpmc rdrand rdseed rdpid cpuid xgetbv sgdt sidt sldt str smsw lar lsl verr verw '
   + 'rdfsbase rdgsbase wrfsbase wrgsbase monitorx mwaitx clzero rdpru vmcall vmmcall vmfunc enclu enclv getsec rsm wait serialize '
-  + 'sysexit sysret xabort xbegin rdssp incssp movdiri movdir64b ptwrite').split(' '));
+  + 'sysexit sysret xabort xbegin movdiri movdir64b ptwrite').split(' '));
 /** Software interrupts, for campaigns in which they are delivered. Not INT1, after which virtualized hosts do not advance RIP. */
 const INTERRUPTS = new Set('int int3 into'.split(' '));
 /** Features that every x86-64-v3 host has, as far as integer instructions go. */
 const FEATURES = new Set('base cmov popcnt lzcnt movbe bmi1 bmi2 adx cx8 cx16 3dnowprefetch clfsh msr'.split(' '));
 const FLOATING_POINT = new Set('fpu mmx sse sse2'.split(' '));
-const SINGLE_ROWS = new Set('crc32 movnti lfence mfence sfence prefetchnta prefetcht0 prefetcht1 prefetcht2'.split(' '));
+const SINGLE_ROWS = new Set('rdssp incssp endbr32 endbr64 crc32 movnti lfence mfence sfence prefetchnta prefetcht0 prefetcht1 prefetcht2'.split(' '));
 
 export function isComparable(row: Row, mode: CodeMode, isDelivered = false): boolean {
   if (isDelivered && INTERRUPTS.has(row.mnemonic)) return mode !== 64 || row.modes !== 'no64';
