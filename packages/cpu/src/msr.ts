@@ -277,6 +277,12 @@ export function writeMsr(cpu: Cpu): Status {
 
 export function readTimeStamp(cpu: Cpu): Status {
   if (cpu.state.word(STATE.cr4) & CR4.TSD && cpu.cpl !== 0) return cpu.protectionFault();
+  if (cpu.clock.readTscNumber !== undefined) {
+    const cycles = cpu.clock.readTscNumber();
+    const lo = cycles % 0x1_0000_0000 + (cpu.state.word(STATE.tscOffset) >>> 0);
+    cpu.setEdxEax(lo | 0, Math.floor(cycles / 0x1_0000_0000) + cpu.state.word(STATE.tscOffset + 4) + (lo > 0xffff_ffff ? 1 : 0) | 0);
+    return DONE;
+  }
   const tsc = cpu.readTsc();
   cpu.setEdxEax(Number(tsc & 0xffff_ffffn), Number(tsc >> 32n));
   return DONE;

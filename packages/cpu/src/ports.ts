@@ -52,6 +52,8 @@ export interface ApicPort {
 export interface CpuClock {
   /** Cycles of the time-stamp counter since power-on. */
   readTsc(): bigint;
+  /** The same as a number (below 2^53), for clocks that have it: guests read the time stamp often. */
+  readTscNumber?(): number;
   readonly tscHz: number;
 }
 

@@ -29,7 +29,7 @@ class CpuEngine implements Engine {
     this.#model = cpuModel(config.cpu);
     this.#vcpu = new Vcpu({
       memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu,
-      clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())) },
+      clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())), readTscNumber: () => Math.floor(clock.now()) },
       createMmu: (context) => new EptMmu(context),
       callouts: FPU_CALLOUTS,
       ...(config.clock.kind === 'counted' ? { random: repeatableRandom() } : {}),
