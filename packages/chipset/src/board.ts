@@ -10,6 +10,7 @@ import type { LocalApic } from '@vmm/interrupts';
 import { ACPI_PM } from '@vmm/spec';
 import { createPci } from './pci.ts';
 import type { BoardPci } from './pci.ts';
+import { CoprocessorError } from './coprocessor-error.ts';
 import { DeviceProxy } from './remote-device.ts';
 import type { RemoteDevice } from './remote-device.ts';
 import { COM1_IRQ, PLACEABLE_DEVICES } from './serial-devices.ts';
@@ -56,6 +57,8 @@ export interface Board {
     /** Types into COM1; answers how many bytes were taken. */
     receive(bytes: Uint8Array): number;
   };
+  /** The boot processor's FERR#. */
+  readonly raiseFpuError: () => void;
   /** ISA interrupt lines, for devices in other workers. */
   setIrq(irq: number, level: boolean): void;
   /** RESET#: every chip, not the vCPU. */
@@ -65,7 +68,7 @@ export interface Board {
 
 const PAGE_BYTES = 0x1000;
 const DEFAULT_LAPIC_HZ = 25_000_000;
-const ISA_IRQ = { timer: 0, keyboard: 1, rtc: 8, mouse: 12 } as const;
+const ISA_IRQ = { timer: 0, keyboard: 1, rtc: 8, mouse: 12, coprocessor: 13 } as const;
 
 /** Board `pc`: the chips of an i440FX-style PC. Needs no worker: every placement is up to `remote`. */
 export function createBoard(options: BoardOptions): Board {
@@ -104,6 +107,7 @@ export function createBoard(options: BoardOptions): Board {
   attach(remote.debugConsole === undefined ? debugConsole : new DeviceProxy(debugConsole, remote.debugConsole));
   attach(new DebugExit({ onExit: (code) => { options.onDebugExit?.(code); } }));
   attach(new PostCode());
+  const coprocessorError = attach(new CoprocessorError({ irq: gsi(ISA_IRQ.coprocessor) }));
   const a20 = options.onA20;
   attach(new I8042({
     keyboardIrq: gsi(ISA_IRQ.keyboard), mouseIrq: gsi(ISA_IRQ.mouse), onReset: () => { options.onReset('keyboard controller'); },
@@ -113,6 +117,7 @@ export function createBoard(options: BoardOptions): Board {
   return {
     ports, mmio, devices, cpu, interrupts, pci,
     serial: uart,
+    raiseFpuError: () => { coprocessorError.raise(); },
     setIrq: (irq, level) => { gsi(irq).set(level); },
     reset: () => {
       for (const device of devices) device.reset();

@@ -14,6 +14,7 @@ import {
 import { farCall, farJump, farReturn } from './far-transfer.ts';
 import { cli, hlt, popf, pushf, sti } from './flag-instructions.ts';
 import { ARITHMETIC_FLAGS, changeFlags } from './flags.ts';
+import { fpuError } from './fpu-error.ts';
 import { hypercall } from './hypercall.ts';
 import { iret } from './interrupt-return.ts';
 import { monitor, mwait, userMonitor, userWait } from './monitor.ts';
@@ -126,6 +127,7 @@ export const SYSTEM_CALLOUTS = {
   rdrand: (cpu, size) => random(cpu, 'rdrand', size),
   rdseed: (cpu, size) => random(cpu, 'rdseed', size),
   rsm: resumeFromManagement,
+  fpu_exception: fpuError,
   serialize: (cpu) => cpu.cpuid.has('serialize') ? DONE : cpu.undefinedOpcode(),
   vmcall: hypercall,
   rdpkru: readUserKeys,

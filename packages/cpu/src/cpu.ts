@@ -9,6 +9,7 @@ import { noteDataAccess } from './breakpoints.ts';
 import { CpuidTable } from './cpuid.ts';
 import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
 import type { FeatureName } from './cpuid-features.ts';
+import type { FpuErrorPin } from './fpu-error.ts';
 import type { CpuModel } from './models.ts';
 import type { FarReturn } from './interrupt-return.ts';
 import { MonitoredLine } from './monitor.ts';
@@ -33,6 +34,8 @@ export interface CpuOptions {
   readonly hypervisorLeaf?: boolean;
   /** Number of this CPU and its APIC ID; 0 is the bootstrap processor. */
   readonly index?: number;
+  /** Where FERR# leads. Default: nowhere, exceptions without CR0.NE are ignored. */
+  readonly raiseFpuError?: FpuErrorPin;
   /** 32 random bits. Default: `Math.random`, which is no source of secrets. */
   readonly random?: RandomWord;
   /** Changes to the model's CPUID features, for one machine. */
@@ -57,6 +60,7 @@ export class Cpu {
   readonly apic: ApicPort | undefined;
   readonly index: number;
   readonly random: RandomWord;
+  readonly raiseFpuError: FpuErrorPin | undefined;
   readonly cpuid: CpuidTable;
   readonly msrs: MsrBank;
   readonly stack: StackCursor;
@@ -111,6 +115,7 @@ export class Cpu {
     this.clock = options.clock;
     this.model = options.model;
     this.apic = options.apic;
+    this.raiseFpuError = options.raiseFpuError;
     this.index = options.index ?? 0;
     this.random = options.random ?? (() => Math.random() * 0x1_0000_0000 | 0);
     this.#words = options.state.i32;

@@ -147,6 +147,31 @@ describe('shadow stack instructions without shadow stacks', () => {
   });
 });
 
+describe('an unmasked x87 exception', () => {
+  // fld1 · fldz · fldcw [rsi] (zero-divide unmasked) · fdivp · fwait
+  const code = 'd9 e8 d9 ee d9 2e de f9 9b';
+  const unmasked = (ne: boolean) => ({ m }: WholeMachine): void => {
+    m.write16(0x8000, 0x37b);
+    m.gpr(GPR.RSI, 0x8000);
+    m.state.set('fpuControl', 0x37f);
+    m.state.set('fpuTags', 0xff);
+    m.state.setWords('cr0', m.state.lo('cr0') & ~CR0.NE | (ne ? CR0.NE : 0), 0);
+  };
+  it('is #MF at the next waiting instruction with CR0.NE', () => {
+    const { machine: { m }, vector } = run(code, unmasked(true));
+    expect([vector, m.read64(m.rsp)]).toEqual([VECTOR.MF, 0x5008n]);
+  });
+  it('asks for IRQ 13 without, and the instruction waits for it', () => {
+    let requests = 0;
+    const { vcpu, m, place } = wholeMachine({ raiseFpuError: () => { requests++; } });
+    m.long(0);
+    unmasked(false)({ vcpu, m, place });
+    place(0x5000, `${code} f4`);
+    expect([vcpu.run(100), requests, m.rip]).toEqual(['halt', 1, 0x5008]);
+    expect(run(code, unmasked(false)).vector).toBeUndefined();
+  });
+});
+
 describe('a hypercall', () => {
   it('is answered where CPUID tells of a hypervisor', () => {
     const { machine: { m }, vector } = run('0f 01 c1', ({ m: machine }) => { machine.gpr(GPR.RAX, 5); });

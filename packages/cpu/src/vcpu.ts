@@ -60,6 +60,8 @@ export interface VcpuOptions {
   readonly interrupts: InterruptPort;
   readonly clock: CpuClock;
   readonly apic?: ApicPort;
+  /** FERR#: IRQ 13 of a PC. Default: not wired. */
+  readonly raiseFpuError?: () => void;
   /** Entropy for RDRAND and RDSEED. Default: the host's. */
   readonly random?: RandomWord;
   /** Binary translation of hot code. Default: interpretation only. */
@@ -126,7 +128,7 @@ export class Vcpu {
       memory, state, privateBase, model: pagingModelOf(options.model), lastSegmentWasStack: () => this.#noteRefusedAddress(),
       onCodeWrite: (host, size) => { this.blocks.written(host, size); },
     });
-    this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }), ...(options.random === undefined ? {} : { random: options.random }) });
+    this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }), ...(options.random === undefined ? {} : { random: options.random }), ...(options.raiseFpuError === undefined ? {} : { raiseFpuError: options.raiseFpuError }) });
     const table: Partial<Record<string, Callout>> = { ...CALLOUTS, ...options.callouts };
     const callouts = CALLOUT_NAMES.map((name) => table[name] ?? CALLOUTS.undefined_opcode);
     const memoryPages = memory.buffer.byteLength / 0x1_0000;

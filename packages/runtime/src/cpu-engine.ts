@@ -28,7 +28,7 @@ class CpuEngine implements Engine {
     this.#parts = parts;
     this.#model = cpuModel(config.cpu);
     this.#vcpu = new Vcpu({
-      memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu,
+      memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu, raiseFpuError: board.raiseFpuError,
       clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())), readTscNumber: () => Math.floor(clock.now()) },
       createMmu: (context) => new EptMmu(context),
       callouts: FPU_CALLOUTS,
