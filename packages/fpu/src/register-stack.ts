@@ -146,6 +146,12 @@ export class RegisterStack {
 
   #round(i: number, negative: boolean, exponent: number, high: number, low: number, fraction: number): void {
     let e = exponent, h = high, l = low, f = fraction;
+    // tininess is judged after rounding: just below the smallest normal number may round up to it
+    if (e === -BIAS && h === 0xffff_ffff && l === 0xffff_ffff && this.#roundsUp(negative, f, l)) {
+      this.#roundedUp = true;
+      this.#write(i, (negative ? 0x8000 : 0) | 1, 0x8000_0000, 0);
+      return;
+    }
     if (e < 1 - BIAS) {
       const unmasked = (this.#state.get('fpuControl') & STATUS.UE) === 0;
       this.raise(STATUS.UE);

@@ -31,6 +31,14 @@ describe('transcendental instructions', () => {
     expect(top(1)).toBeCloseTo(Math.sin(x), 14);
     expect(state.get('fpuTop')).toBe(7);
   });
+  it('FSIN of the smallest normal number rounds up to itself: no underflow, even unmasked', () => {
+    load(1);
+    const at = state.base + STATE.fpr;
+    state.data.setUint16(at + 8, 1, true);
+    state.set('fpuControl', 0x36f);
+    FPU_CALLOUTS.fsin(cpu, 0);
+    expect([state.data.getUint16(at + 8, true), state.data.getBigUint64(at, true), state.get('fpuStatus') & 0x30]).toEqual([1, 1n << 63n, 0x20]);
+  });
   it('FSIN of 2^63 and beyond is left undone with C2 set', () => {
     load(2 ** 63);
     FPU_CALLOUTS.fsin(cpu, 0);
