@@ -53,7 +53,7 @@ function render(): void {
     if (shown === undefined) throw new Error(`${name}: no suite ${results.suite}`);
     writeFileSync(join(DOCS, `benchmarks-${shown.name}.svg`), chart(results, shown));
     const systems = Object.entries(results.systems).map(([system, description]) => `${system} is ${description}`).join('; ');
-    return `## ${shown.title}\n\n${results.date}, ${results.host.cpu}, ${results.host.cores} cores, Node ${results.host.node}; medians of ${results.rounds} rounds. ${systems}.\n\n${table(results, shown)}\n${results.problems.map((problem) => `\nProblem: ${problem}\n`).join('')}\n![${shown.title}](benchmarks-${shown.name}.svg)\n`;
+    return `## ${shown.title}\n\n${results.date}, ${results.host.cpu}, ${results.host.cores} cores, Node ${results.host.node}${(results.host.load ?? 0) > results.host.cores ? `, loaded by others (${results.host.load ?? 0}): trust ratios more than times` : ''}; medians of ${results.rounds} rounds. ${systems}.\n\n${table(results, shown)}\n${results.problems.map((problem) => `\nProblem: ${problem}\n`).join('')}\n![${shown.title}](benchmarks-${shown.name}.svg)\n`;
   });
   writeFileSync(join(DOCS, 'benchmarks.md'), `# Benchmarks\n\nMade by [tools/bench](../tools/bench) from its stored results (\`node tools/bench/src/main.ts render\`). Times are the host's clock between markers that the guest prints.\n\n${sections.join('\n')}`);
 }

@@ -1,10 +1,10 @@
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 
 /** One comparison as it is stored. */
 export interface Results {
   readonly suite: string;
   readonly date: string;
-  readonly host: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly host: { readonly cpu: string; readonly cores: number; readonly node: string; /** Of the last minute, when the comparison was over: more than a system's own threads means that others ran too. */ readonly load?: number };
   readonly systems: Readonly<Record<string, string>>;
   readonly rounds: number;
   /** Milliseconds by system and row, in the order measured. */
@@ -14,7 +14,7 @@ export interface Results {
 }
 
 export function describeHost(): Results['host'] {
-  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.versions.node };
+  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.versions.node, load: Math.round(loadavg()[0] ?? 0) };
 }
 
 export function median(values: readonly number[]): number {
