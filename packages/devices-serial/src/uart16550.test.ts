@@ -95,6 +95,7 @@ describe('Uart16550 receiver', () => {
   it('interrupts for fewer bytes after four character times, once per silence', () => {
     const { uart, clock, out, inb, irq } = opened();
     out(IER, 1);
+    clock.advance(11_000_000); // the guest is known to listen
     uart.receive(text('ab'));
     clock.advance(3 * CHARACTER_NS);
     expect(irq.level).toBe(false);
@@ -184,11 +185,17 @@ describe('Uart16550 receiver', () => {
 });
 
 describe('Uart16550 listening', () => {
-  it('begins when the guest enables the receive interrupt', () => {
-    const { uart, out } = powered();
-    expect(uart.isListening).toBe(false);
+  it('begins when the guest has enabled the receive interrupt, connected, and left it so for 10 ms: a probe does not count', () => {
+    const { uart, out, clock } = powered();
+    const later = (): boolean => { clock.advance(11_000_000); return uart.isListening; };
     out(IER, 1);
-    expect(uart.isListening).toBe(true);
+    expect(later()).toBe(false);
+    out(MCR, DTR_RTS_OUT2);
+    expect(uart.isListening).toBe(false);
+    out(IER, 0);
+    expect(later()).toBe(false);
+    out(IER, 1);
+    expect(later()).toBe(true);
   });
 
   it('begins when the guest polls for a byte, not when it polls to send', () => {

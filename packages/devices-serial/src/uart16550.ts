@@ -48,6 +48,8 @@ const TIMEOUT_CHARACTERS = 4;
 const SLOWEST_TIMEOUT_NS = 20e6;
 /** A driver that waits for the transmitter looks once or twice. */
 const POLLS_OF_A_LISTENER = 64;
+/** Longer than a driver takes to probe or start a port. */
+const SETTLING_NS = 10_000_000;
 
 function powerOnRegisters(): UartRegisters {
   return {
@@ -74,6 +76,8 @@ export class Uart16550 implements Device {
   #timeout: Timer | undefined;
   /** Looks at the line status that found nothing, since the guest last sent. */
   #idlePolls = 0;
+  #settling: Timer | undefined;
+  #isSettled = false;
 
   constructor(options: Uart16550Options) {
     this.#base = options.base ?? PORT.COM1;
@@ -95,11 +99,11 @@ export class Uart16550 implements Device {
   }
 
   /**
-   * Whether the guest would take a byte now: it has enabled the interrupt, or it keeps polling for one. Bytes that arrive while it does
-   * neither are lost to the driver that clears the FIFO later.
+   * Whether the guest would take a byte now: it has enabled the interrupt, connected it and left it so for a while (a driver that probes or
+   * starts reads and clears the FIFO meanwhile), or it keeps polling for one. Bytes that arrive while it does neither are lost.
    */
   get isListening(): boolean {
-    return (this.#r.ier & B.IER_RECEIVED) !== 0 || this.#idlePolls >= POLLS_OF_A_LISTENER;
+    return (this.#awaitsInterrupt && this.#isSettled) || this.#idlePolls >= POLLS_OF_A_LISTENER;
   }
 
   /** A break condition on the line: Linux takes it for SysRq. */
@@ -162,6 +166,7 @@ export class Uart16550 implements Device {
     this.#queue.clear();
     this.#queue.push(state.queue);
     if (this.#fifo.length > 0) this.#restartTimeout();
+    this.#noteListening(false);
     this.#updateIrq();
   }
 
@@ -171,6 +176,25 @@ export class Uart16550 implements Device {
 
   #isLoopback(): boolean {
     return (this.#r.mcr & B.MCR_LOOP) !== 0;
+  }
+
+  get #awaitsInterrupt(): boolean {
+    return (this.#r.ier & B.IER_RECEIVED) !== 0 && this.#isConnected;
+  }
+
+  /** After IER or MCR were written. */
+  #noteListening(wasAwaiting: boolean): void {
+    if (!this.#awaitsInterrupt || wasAwaiting) return;
+    this.#isSettled = this.#clock === undefined;
+    if (this.#clock === undefined) return;
+    const settledNs = this.#clock.now() + SETTLING_NS;
+    if (this.#settling === undefined) this.#settling = this.#clock.schedule(settledNs, () => { this.#isSettled = true; });
+    else this.#settling.reschedule(settledNs);
+  }
+
+  /** Whether interrupts reach the line. */
+  get #isConnected(): boolean {
+    return (this.#r.mcr & (B.MCR_OUT2 | B.MCR_LOOP)) === B.MCR_OUT2;
   }
 
   // Transmitter
@@ -188,8 +212,9 @@ export class Uart16550 implements Device {
   /** Enabling the transmit interrupt while the transmitter is empty asks for one: drivers start sending that way. */
   #writeIer(value: number): void {
     const r = this.#r;
-    const changed = r.ier ^ value;
+    const changed = r.ier ^ value, wasAwaiting = this.#awaitsInterrupt;
     r.ier = value;
+    this.#noteListening(wasAwaiting);
     if ((changed & B.IER_TRANSMIT_EMPTY) !== 0) r.isTransmitInterruptPending = (value & B.IER_TRANSMIT_EMPTY) !== 0;
     this.#updateIrq();
   }
@@ -292,8 +317,9 @@ export class Uart16550 implements Device {
   }
 
   #writeMcr(value: number): void {
-    const wasLoopback = this.#isLoopback();
+    const wasLoopback = this.#isLoopback(), wasAwaiting = this.#awaitsInterrupt;
     this.#r.mcr = value;
+    this.#noteListening(wasAwaiting);
     this.#setModemLines(this.#isLoopback() ? loopedModemLines(value) : MODEM_CONNECTED);
     if (wasLoopback && !this.#isLoopback()) this.#refill();
     this.#updateIrq();
@@ -343,8 +369,7 @@ export class Uart16550 implements Device {
   }
 
   #updateIrq(): void {
-    const isConnected = (this.#r.mcr & (B.MCR_OUT2 | B.MCR_LOOP)) === B.MCR_OUT2;
-    this.#irq.set(isConnected && this.#interruptId() !== B.IIR_NONE);
+    this.#irq.set(this.#isConnected && this.#interruptId() !== B.IIR_NONE);
   }
 }
 

@@ -66,8 +66,8 @@ class ConsoleServer {
     for (;;) {
       this.#block.takeRings();
       const served = this.#access.serve();
-      if (this.#takesInput && this.#devices.isListening) this.#serialIn.feed(this.#receive);
       this.#clock.runExpired();
+      if (this.#takesInput && this.#devices.isListening) this.#serialIn.feed(this.#receive);
       this.#flush();
       if (this.#gate.hasCalls) await this.#gate.serveCalls();
       else if (served === 0) this.#block.sleep(this.#isPaused ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, this.#time.hostMsUntil(this.#clock.nextDeadline())));

@@ -83,6 +83,7 @@ class FakeEngine implements Engine {
   }
 
   #echo(): RunResult {
+    this.#board.ports.write(PORT.COM1 + 4, 1, 0x0b); // connect the interrupt
     this.#board.ports.write(PORT.COM1 + 1, 1, 1); // listen
     while ((this.#board.ports.read(LINE_STATUS, 1) & DATA_READY) !== 0) {
       const byte = this.#board.ports.read(PORT.COM1, 1);
