@@ -56,8 +56,8 @@ export class RegionEmitter {
         fn.if(w.ne(found, w.i32(host)), () => {
           fn.store(32, w.i32(0), this.#machine.stateAddress('faultVector'), w.i32(-1));
           leave();
-        });
-      });
+        }, undefined, false);
+      }, undefined, false);
     }
   }
 

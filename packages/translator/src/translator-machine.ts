@@ -115,11 +115,10 @@ export class TranslatorMachine extends Machine {
       this.#takeSite(fn.get(site));
     });
     this.#epilogue();
-    const code = fn.code.finish();
-    fn.code.length = 0;
-    checkEntry(() => { fn.return(w.i32(STATUS.interpret)); });
-    this.#prologue();
-    fn.code.raw(code);
+    fn.prepend(() => {
+      checkEntry(() => { fn.return(w.i32(STATUS.interpret)); });
+      this.#prologue();
+    });
   }
 
   #takeSite(site: Expr): void {
@@ -223,7 +222,7 @@ export class TranslatorMachine extends Machine {
   /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */
   pollEvents(delta: number): void {
     const { fn } = this;
-    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => { this.leaveTo(delta); });
+    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => { this.leaveTo(delta); }, undefined, false);
   }
   spend(instructions: number): void { this.fn.set(this.budget, w.sub(this.fn.get(this.budget), w.i32(instructions))); }
 
@@ -382,7 +381,7 @@ export class TranslatorMachine extends Machine {
     if (this.is64) return this.fn.let(w.add(offset, w.load('i64', 64, w.i32(0), this.stateAddress('segment', segment * 2))));
     const linear = this.fn.let(this.core.segmentLinear.call(w.i32(segment * 16), offset, w.i32(bytes | (write ? 0x100 : 0))));
     // a failed check has recorded its fault and gives an address above 4 GiB
-    this.fn.if(w.wrap(w.shrU(linear, w.i64(32))), () => { this.#leaveFault(); });
+    this.fn.if(w.wrap(w.shrU(linear, w.i64(32))), () => { this.#leaveFault(); }, undefined, false);
     return linear;
   }
   linearSource(offset: Expr, bytes: number, write = false): Expr { return this.linear(this.#step.inst.seg, offset, bytes, write); }
@@ -415,7 +414,7 @@ export class TranslatorMachine extends Machine {
       if (!stores) { fn.return(host); return; }
       fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
       fn.return(w.i32(1));
-    });
+    }, undefined, true);
     const slow = this.core.access.call(low, this.is64 ? w.wrap(w.shrU(linear, w.i64(32))) : w.i32(0), w.i32(bytes), w.i32(kind));
     if (!stores) { fn.return(slow); return; }
     const host = fn.let(slow);
@@ -429,15 +428,15 @@ export class TranslatorMachine extends Machine {
     const linear = this.#narrow(linear64);
     if (!this.inlinesProbes) {
       const host = fn.let(this.#probe(bytes, kind).call(linear));
-      fn.unless(host, () => { this.#leaveFault(); });
+      fn.unless(host, () => { this.#leaveFault(); }, false);
       return host;
     }
     const host = fn.local('i32');
     const { entry, hits } = this.#inlineProbe(linear, bytes, kind);
     fn.if(hits, () => { fn.set(host, this.#hostAt(linear, entry)); }, () => {
       fn.set(host, this.#probe(bytes, kind).call(linear));
-      fn.unless(fn.get(host), () => { this.#leaveFault(); });
-    });
+      fn.unless(fn.get(host), () => { this.#leaveFault(); }, false);
+    }, true);
     return fn.get(host);
   }
   #inlineProbe(linear: Expr, bytes: number, kind: 0 | 1 | 3): { entry: Expr; hits: Expr } {
@@ -458,19 +457,19 @@ export class TranslatorMachine extends Machine {
     const linear = this.#narrow(linear64);
     const store = this.#probe(size, 1, value.type);
     if (!this.inlinesProbes) {
-      fn.unless(store.call(linear, value), () => { this.#leaveFault(); });
+      fn.unless(store.call(linear, value), () => { this.#leaveFault(); }, false);
       return;
     }
     const stored = fn.let(value);
     const { entry, hits } = this.#inlineProbe(linear, size, 1);
     fn.if(hits, () => { fn.store((size * 8) as w.Width, this.#hostAt(linear, entry), 0, stored); }, () => {
-      fn.unless(store.call(linear, stored), () => { this.#leaveFault(); });
-    });
+      fn.unless(store.call(linear, stored), () => { this.#leaveFault(); }, false);
+    }, true);
   }
   commit(host: Expr): void {
     this.fn.if(w.ltU(host, w.i32(this.privateBase + VCPU_LAYOUT.tlb)), () => {
-      this.fn.if(this.core.commit.call(), () => { this.#leaveFault(); });
-    });
+      this.fn.if(this.core.commit.call(), () => { this.#leaveFault(); }, undefined, false);
+    }, undefined, false);
   }
   bulkReadable(): Expr { return w.i32(0); }
   bulkWritable(): Expr { return w.i32(0); }

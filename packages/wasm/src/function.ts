@@ -6,6 +6,10 @@ export interface Label { readonly depth: number }
 export interface Local { readonly index: number; readonly type: ValueType }
 export interface FunctionType { readonly params: readonly ValueType[]; readonly results: readonly ValueType[] }
 
+/** Whether the condition of the `if` or `br_if` at a byte offset is mostly true. */
+export interface BranchHint { readonly at: number; readonly isLikely: boolean }
+export interface FunctionBody { readonly body: ByteWriter; readonly hints: readonly BranchHint[] }
+
 const TYPE_BYTE: Readonly<Record<ValueType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
 /**
@@ -16,6 +20,7 @@ export class FunctionBuilder {
   readonly type: FunctionType;
   readonly code = new ByteWriter();
   readonly #locals: ValueType[];
+  readonly #hints: BranchHint[] = [];
   #free: Local[] = [];
   #scoped: Local[][] = [];
   #depth = 0;
@@ -109,8 +114,10 @@ export class FunctionBuilder {
   take(local: Local): void { this.code.u8(0x21); this.code.u32(local.index); }
   loop(body: (label: Label) => void): void { this.#structured(0x03, body); }
 
-  if(condition: Expr, then: () => void, otherwise?: () => void): void {
+  /** `isLikely`: what the condition mostly is, where that is known. The engine keeps the other side out of the way, its register spills too. */
+  if(condition: Expr, then: () => void, otherwise?: () => void, isLikely?: boolean): void {
     emit(this.code, condition);
+    this.#hint(isLikely);
     this.code.u8(0x04);
     this.code.u8(0x40);
     this.#depth++;
@@ -119,7 +126,18 @@ export class FunctionBuilder {
     this.#depth--;
     this.code.u8(0x0b);
   }
-  unless(condition: Expr, body: () => void): void { this.if(eqz(condition), body); }
+  unless(condition: Expr, body: () => void, isLikely?: boolean): void { this.if(eqz(condition), body, undefined, isLikely); }
+  #hint(isLikely: boolean | undefined): void { if (isLikely !== undefined) this.#hints.push({ at: this.code.length, isLikely }); }
+
+  /** Puts code in front of everything written so far. */
+  prepend(write: () => void): void {
+    const code = this.code.finish();
+    const hints = this.#hints.splice(0);
+    this.code.length = 0;
+    write();
+    for (const { at, isLikely } of hints) this.#hints.push({ at: at + this.code.length, isLikely });
+    this.code.raw(code);
+  }
 
   #structured(op: number, body: (label: Label) => void): void {
     this.code.u8(op);
@@ -131,7 +149,7 @@ export class FunctionBuilder {
   }
 
   br(label: Label): void { this.code.u8(0x0c); this.code.u32(this.#depth - label.depth); }
-  brIf(label: Label, condition: Expr): void { emit(this.code, condition); this.code.u8(0x0d); this.code.u32(this.#depth - label.depth); }
+  brIf(label: Label, condition: Expr, isLikely?: boolean): void { emit(this.code, condition); this.#hint(isLikely); this.code.u8(0x0d); this.code.u32(this.#depth - label.depth); }
   brTable(labels: readonly Label[], otherwise: Label, index: Expr): void {
     emit(this.code, index);
     this.code.u8(0x0e);
@@ -172,8 +190,8 @@ export class FunctionBuilder {
   setGlobal(index: number, value: Expr): void { emit(this.code, value); this.code.u8(0x24); this.code.u32(index); }
   unreachable(): void { this.code.u8(0x00); }
 
-  /** The body with its local declarations, as the code section wants it. */
-  finish(): ByteWriter {
+  /** The body with its local declarations, as the code section wants it, and the hints on its branches by offset in the body. */
+  finish(): FunctionBody {
     const body = new ByteWriter(this.code.length + 16);
     const declared = this.#locals.slice(this.type.params.length);
     const runs: { type: ValueType; count: number }[] = [];
@@ -184,9 +202,10 @@ export class FunctionBuilder {
     }
     body.u32(runs.length);
     for (const run of runs) { body.u32(run.count); body.u8(TYPE_BYTE[run.type]); }
+    const start = body.length;
     body.raw(this.code.bytes, this.code.length);
     body.u8(0x0b);
-    return body;
+    return { body, hints: this.#hints.map(({ at, isLikely }) => ({ at: at + start, isLikely })) };
   }
 }
 

@@ -2,7 +2,7 @@ import { ByteWriter } from './bytes.ts';
 import { callExpr } from './expression.ts';
 import type { Expr, ValueType } from './expression.ts';
 import { FunctionBuilder, TYPE_BYTE } from './function.ts';
-import type { FunctionType } from './function.ts';
+import type { FunctionBody, FunctionType } from './function.ts';
 
 /** A function of the module under construction, imported or defined. `call` gives an expression (one result). */
 export class FunctionRef {
@@ -21,7 +21,7 @@ export class FunctionRef {
 export interface MemoryImport { readonly module: string; readonly name: string; readonly minimumPages: number; readonly maximumPages: number; readonly shared: boolean }
 export interface TableImport { readonly module: string; readonly name: string; readonly minimum: number }
 
-interface Defined { readonly ref: FunctionRef; body: ByteWriter | undefined }
+interface Defined { readonly ref: FunctionRef; body: FunctionBody | undefined }
 
 /** Writes one WebAssembly module. Import functions first; then declare (for recursion and forward calls) or define the others. */
 export class ModuleBuilder {
@@ -155,12 +155,29 @@ export class ModuleBuilder {
         for (const f of e.functions) s.u32(f.index);
       }
     });
+    this.#writeHints(out);
     section(10, this.#defined.length, (s) => {
       for (const d of this.#defined) {
         if (d.body === undefined) throw new Error(`function ${d.ref.index} was declared but never filled`);
-        s.sized(d.body);
+        s.sized(d.body.body);
       }
     });
     return out.finish();
+  }
+
+  /** The branch hinting section: functions in order, their hints in order. Engines without branch hinting skip it. */
+  #writeHints(out: ByteWriter): void {
+    const hinted = this.#defined.filter(({ body }) => body !== undefined && body.hints.length > 0);
+    if (hinted.length === 0) return;
+    const s = new ByteWriter(1024);
+    s.name('metadata.code.branch_hint');
+    s.u32(hinted.length);
+    for (const { ref, body } of hinted) {
+      s.u32(ref.index);
+      s.u32(body?.hints.length ?? 0);
+      for (const { at, isLikely } of body?.hints ?? []) { s.u32(at); s.u8(1); s.u8(isLikely ? 1 : 0); }
+    }
+    out.u8(0);
+    out.sized(s);
   }
 }
