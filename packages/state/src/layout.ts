@@ -6,7 +6,7 @@
 type Kind = 'i64' | 'i32' | 'f80' | 'v256';
 const SIZE: Readonly<Record<Kind, number>> = { i64: 8, i32: 4, f80: 16, v256: 32 };
 
-interface Field { readonly kind: Kind; readonly count?: number }
+interface Field { readonly kind: Kind; readonly count?: number; /** The field whose first bytes this one names. */ readonly within?: string }
 
 const f = (kind: Kind, count = 1): Field => ({ kind, count });
 
@@ -17,7 +17,7 @@ const f = (kind: Kind, count = 1): Field => ({ kind, count });
  */
 export const STATE_FIELDS = {
   gpr: f('i64', 16), zero: f('i64'), rip: f('i64'),
-  flagResult: f('i64'), flagAux: f('i32'), eflags: f('i32'),
+  flagResult: f('i64'), flagA: f('i64'), flagAux: { kind: 'i32', count: 1, within: 'flagA' }, eflags: f('i32'),
   tlbTag: f('i64'), linearMask: f('i64'), blockRip: f('i64'),
   /** XORed into the byte offset of a TLB entry: user and supervisor entries of a page live in different slots (`TLB_USER_FLIP`, or 0). */
   tlbFlip: f('i32'),
@@ -31,8 +31,11 @@ export const STATE_FIELDS = {
   /** A fault being raised: vector (-1 none), error code, linear address for #PF. */
   faultVector: f('i32'), faultError: f('i32'), faultAddress: f('i64'),
   instructions: f('i64'), exitReason: f('i32'), halted: f('i32'),
-  /** Flags that translated code left as operation and operands (0: they are in `flagResult` and `flagAux`). Never set where TypeScript or the interpreter looks. */
-  regionEntries: f('i64'), flagKind: f('i32'), flagA: f('i64'), flagB: f('i64'),
+  /**
+   * Flags that translated code left as operation, operands (`flagA`, `flagB`) and result; 0: they are in `flagResult` and `flagAux`, the low word of
+   * `flagA`. Never set where TypeScript or the interpreter looks.
+   */
+  regionEntries: f('i64'), flagKind: f('i32'), flagB: f('i64'),
   cr0: f('i64'), cr2: f('i64'), cr3: f('i64'), cr4: f('i64'), cr8: f('i64'), efer: f('i64'), xcr0: f('i64'),
   dr: f('i64', 8),
   /** Architectural segment registers ES CS SS DS FS GS LDTR TR: visible selector, hidden base/limit/attributes (descriptor bits 8..15, 20..23 as attributes word). */
@@ -58,6 +61,7 @@ function layOut(): { offsets: Record<StateField, number>; sizeBytes: number } {
   const offsets = {} as Record<StateField, number>;
   let at = 0;
   for (const [name, field] of Object.entries(STATE_FIELDS) as [StateField, Field][]) {
+    if (field.within !== undefined) { offsets[name] = offsets[field.within as StateField]; continue; }
     const align = Math.min(SIZE[field.kind], 16);
     at = Math.ceil(at / align) * align;
     offsets[name] = at;

@@ -9,7 +9,10 @@ export interface Step {
   readonly inst: Instruction;
   readonly entry: InstructionEntry;
   readonly form: Form;
+  readonly traits: Traits;
 }
+/** What is known of an instruction by what its builder did once. */
+export interface Traits { readonly writesFlags: boolean }
 
 /** A basic block: straight code, then where it goes. */
 export interface FlowBlock {
@@ -27,7 +30,7 @@ export interface FlowBlock {
 }
 
 export interface RegionLimits { readonly maxBlocks: number; readonly maxInstructions: number; readonly maxPages: number }
-export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 48, maxInstructions: 300, maxPages: 4 };
+export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 200, maxInstructions: 1200, maxPages: 4 };
 
 export interface CodePage { /** Page number relative to the entry's page. */ readonly page: number; readonly host: number }
 
@@ -43,14 +46,16 @@ export interface CodeSource {
   newInstruction(): Instruction;
   /** What an instruction means to the CPU at hand. */
   lower(inst: Instruction): { readonly entry: InstructionEntry; readonly form: Form };
-  /** Whether an instruction can be translated at all (rare ones call TypeScript). */
-  isTranslatable(step: Step): boolean;
+  /** Undefined for an instruction that cannot be translated (rare ones call TypeScript). */
+  traits(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined;
   /** Whether code at a host address has run before: paths that never ran are left out. */
   hasRun(host: number): boolean;
 }
 
 const PAGE = 4096;
 const LONGEST = 15;
+/** What a site's constant can give back to the budget. */
+const MAX_BLOCK_STEPS = 500;
 /** A return compares with at most this many addresses before it leaves. */
 const MAX_RETURN_SITES = 4;
 
@@ -110,10 +115,11 @@ export class FlowGraph {
     if (length === NEED_MORE) length = this.#decodeCrossing(delta, host, inst);
     if (length <= 0) return undefined;
     if (inst.row.cpl0) return undefined;
-    const step = { delta, inst, ...this.#source.lower(inst) };
-    if (!this.#source.isTranslatable(step)) return undefined;
+    const { entry, form } = this.#source.lower(inst);
+    const traits = this.#source.traits(inst, entry, form);
+    if (traits === undefined) return undefined;
     this.#instructions++;
-    return step;
+    return { delta, inst, entry, form, traits };
   }
 
   /** An instruction that goes on in the next page. */
@@ -179,6 +185,7 @@ export class FlowGraph {
         else if (isLeader) { block.kind = 'jump'; block.targets = [at]; }
         return;
       }
+      if (steps.length === MAX_BLOCK_STEPS) { block.endDelta = at; return; }
       steps.push(step);
       const after = at + step.inst.length;
       block.endDelta = after;

@@ -21,6 +21,8 @@ export class RegionEmitter {
   readonly #loops = new Map<number, Label>();
   /** Blocks that run again and again once the region is entered. */
   readonly #looping: ReadonlySet<number>;
+  /** Blocks that no path reaches with flags other than those the region was entered with. */
+  readonly #flagsInMemory: Uint8Array;
   /** The word that leads from an exit to its target. */
   readonly #linkTo: (delta: number) => number;
   #fn!: FunctionBuilder;
@@ -32,11 +34,15 @@ export class RegionEmitter {
     this.#linkTo = linkTo;
     this.#byDelta = new Map(graph.blocks.map((block) => [block.delta, block.id]));
     this.#looping = this.#findLoops();
+    this.#flagsInMemory = this.#findUntouchedFlags();
   }
 
   emit(fn: FunctionBuilder): void {
     this.#fn = fn;
-    this.#machine.region(fn, (leave) => { this.#checkPages(fn, leave); }, () => { this.#tree(0); });
+    this.#machine.region(fn, (leave) => { this.#checkPages(fn, leave); }, () => {
+      this.#settleFor(0);
+      this.#tree(0);
+    });
   }
 
   /** The entry's own page is right by the look-up; others must still be mapped where they were when the region was made. */
@@ -59,6 +65,28 @@ export class RegionEmitter {
         }, undefined, false);
       }, undefined, false);
     }
+  }
+
+  #findUntouchedFlags(): Uint8Array {
+    const { blocks } = this.#graph, { order } = this.#structure;
+    const writes = blocks.map((block) => block.steps.some((step) => step.traits.writesFlags));
+    const untouched = new Uint8Array(blocks.length).fill(1);
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const id of order) {
+        if (untouched[id] === 1 && writes[id] === false) continue;
+        for (const delta of blocks[id]!.targets) {
+          const target = this.#byDelta.get(delta);
+          if (target !== undefined && untouched[target] === 1) { untouched[target] = 0; changed = true; }
+        }
+      }
+    }
+    return untouched;
+  }
+  #flagsAt(id: number): TranslatorMachine['pending'] { return this.#flagsInMemory[id] === 1 ? { type: 'memory' } : { type: 'locals' }; }
+  /** Before an edge that joins others: the flags where its target expects them. */
+  #settleFor(target: number): void {
+    if (this.#flagsInMemory[target] === 0) this.#machine.flushFlags();
   }
 
   /** Natural loops: what reaches the source of a back edge without passing its target. */
@@ -88,7 +116,7 @@ export class RegionEmitter {
     if (isLoopHeader[id] === 1) {
       this.#fn.loop((label) => {
         this.#loops.set(id, label);
-        this.#machine.pending = { type: 'locals' };
+        this.#machine.pending = this.#flagsAt(id);
         this.#machine.pollEvents(this.#graph.blocks[id]!.delta);
         this.#within(id, merges);
         this.#loops.delete(id);
@@ -104,7 +132,7 @@ export class RegionEmitter {
       this.#within(id, inner);
       this.#labels.delete(outer);
     });
-    this.#machine.pending = { type: 'locals' };
+    this.#machine.pending = this.#flagsAt(outer);
     this.#tree(outer);
   }
 
@@ -141,11 +169,11 @@ export class RegionEmitter {
   /** A computed target: return addresses of calls made in this region go on in place. */
   #indirect(block: FlowBlock, target: w.Expr): void {
     const machine = this.#machine;
-    machine.flushFlags();
+    const { pending } = machine;
     for (const site of block.targets) {
       if (!this.#byDelta.has(site)) continue;
       this.#fn.if(w.eq(target, machine.ripAt(site)), () => { this.#go(block, site); });
-      machine.pending = { type: 'locals' };
+      machine.pending = pending;
     }
     machine.leaveToTarget(target);
   }
@@ -157,13 +185,13 @@ export class RegionEmitter {
     const { position, isMerge, cut } = this.#structure;
     if (target === undefined || cut.has(from.id * this.#graph.blocks.length + target)) { machine.leaveTo(delta, this.#linkTo(delta)); return; }
     if (position[target]! <= position[from.id]!) {
-      machine.flushFlags();
+      this.#settleFor(target);
       this.#fn.br(this.#loops.get(target)!);
     } else if (isMerge[target] === 1) {
-      machine.flushFlags();
+      this.#settleFor(target);
       this.#fn.br(this.#labels.get(target)!);
     } else {
-      if (this.#structure.isLoopHeader[target] === 1) machine.flushFlags();
+      if (this.#structure.isLoopHeader[target] === 1) this.#settleFor(target);
       this.#tree(target);
     }
   }

@@ -10,8 +10,8 @@ import type { Expr, FunctionBuilder, FunctionRef, Label, Local, ModuleBuilder, V
 import type { Step } from './flow-graph.ts';
 
 /**
- * How and where code leaves by the common exit, in one constant: distance of rip from the entry (biased), instructions to give back to the budget,
- * what the three flag words mean, and why.
+ * How and where code leaves by the common exit of rare cases, in one constant: distance of rip from the entry (biased), instructions to give back to
+ * the budget, what the three flag words mean (no operation, but a size: the flags are still in memory), and why.
  */
 const SITE = { BIAS: 0x8000, LEFT_SHIFT: 16, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30, INTERPRET: 1 << 31 } as const;
 
@@ -22,6 +22,8 @@ const kindNumber = (operation: Operation, size: number): number => KIND[operatio
 
 /** What is known statically about the flags at this point of the code. */
 type Pending =
+  /** In the state block, untouched since the region was entered. */
+  | { readonly type: 'memory' }
   | { readonly type: 'locals' }
   | { readonly type: 'ready'; readonly result: Expr; readonly aux: Expr }
   | { readonly type: 'operation'; /** No carry came in: comparisons can be made on the operands. */ readonly isPlain: boolean; readonly operation: Operation; readonly size: number; readonly a: Expr; readonly b: Expr; readonly result: Expr };
@@ -47,8 +49,10 @@ export class TranslatorMachine extends Machine {
   readonly #word: 'i32' | 'i64';
   readonly #registers: (Local | undefined)[] = [];
   readonly written = new Set<number>();
-  /** Where code with a target in `rip` goes, and where sites go (site, flag result, operands on the stack). */
-  #out!: Label;
+  /** Where code with a target in `rip` goes: with the flags in locals, or still in memory. */
+  #leave!: Label;
+  #leaveFlags!: Label;
+  /** Where sites go (site, flag result, operands on the stack). */
   #exit!: Label;
   readonly #module: ModuleBuilder;
   readonly #probes: Map<string, FunctionRef>;
@@ -67,7 +71,9 @@ export class TranslatorMachine extends Machine {
   #flagA!: Local;
   #flagB!: Local;
   #flagR!: Local;
-  pending: Pending = { type: 'locals' };
+  pending: Pending = { type: 'memory' };
+  /** How often code has set flags so far. */
+  flagWrites = 0;
   outcome: Outcome = { type: 'next' };
   #step!: Step;
   /** Instructions of the block at hand from this one on: what a fault gives back to the budget. */
@@ -101,18 +107,22 @@ export class TranslatorMachine extends Machine {
     this.#flagA = fn.local(this.#word);
     this.#flagB = fn.local(this.#word);
     this.#flagR = fn.local(this.#word);
-    this.pending = { type: 'locals' };
+    this.pending = { type: 'memory' };
     const site = fn.local('i32');
     this.#link = fn.local('i32');
-    const siteType = this.#module.typeIndex({ params: [], results: ['i32', this.#word, this.#word, this.#word, 'i32'] });
-    fn.block((out) => {
-      this.#out = out;
-      fn.blockOf(siteType, (exit) => {
-        this.#exit = exit;
-        body();
+    const siteType = this.#module.typeIndex({ params: [], results: ['i32', this.#word, this.#word, this.#word] });
+    fn.block((leave) => {
+      this.#leave = leave;
+      fn.block((leaveFlags) => {
+        this.#leaveFlags = leaveFlags;
+        fn.blockOf(siteType, (exit) => {
+          this.#exit = exit;
+          body();
+        });
+        for (const local of [this.#flagB, this.#flagA, this.#flagR, site]) fn.take(local);
+        this.#takeSite(fn.get(site));
       });
-      for (const local of [this.#link, this.#flagB, this.#flagA, this.#flagR, site]) fn.take(local);
-      this.#takeSite(fn.get(site));
+      this.#storeFlags();
     });
     this.#epilogue();
     fn.prepend(() => {
@@ -126,11 +136,12 @@ export class TranslatorMachine extends Machine {
     const delta = w.sub(w.and(site, w.i32(0xffff)), w.i32(SITE.BIAS));
     fn.set(this.rip, w.add(fn.get(this.ripBase), this.is64 ? w.extendS(delta) : delta));
     fn.set(this.budget, w.add(fn.get(this.budget), w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(0x1ff))));
-    fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.select(w.and(site, w.i32(SITE.INTERPRET)), w.i32(STATUS.interpret), w.i32(STATUS.dispatch))));
+    fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.select(w.and(site, w.i32(SITE.INTERPRET)), w.i32(STATUS.interpret), w.i32(0))));
     fn.unless(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
       const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3)));
-      const size = w.shl(w.i32(1), w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
-      fn.set(this.#kind, w.select(operation, w.add(w.mul(operation, w.i32(16)), size), w.i32(0)));
+      const size = fn.let(w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
+      fn.brIf(this.#leave, w.and(w.eqz(operation), size));
+      fn.set(this.#kind, w.select(operation, w.add(w.mul(operation, w.i32(16)), w.shl(w.i32(1), size)), w.i32(0)));
     });
   }
 
@@ -139,12 +150,6 @@ export class TranslatorMachine extends Machine {
     fn.set(this.ripBase, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('rip')));
     fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
     fn.set(this.#tag, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('tlbTag')));
-    const word = (field: 'flagA' | 'flagB' | 'flagResult'): Expr => w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress(field));
-    fn.set(this.#kind, w.load('i32', 32, w.i32(0), this.stateAddress('flagKind')));
-    fn.set(this.#flagR, word('flagResult'));
-    fn.set(this.#flagB, word('flagB'));
-    const aux = w.load('i32', 32, w.i32(0), this.stateAddress('flagAux'));
-    fn.set(this.#flagA, w.select(fn.get(this.#kind), word('flagA'), this.is64 ? w.extendU(aux) : aux));
     this.#registers.forEach((local, number) => {
       if (local !== undefined) fn.set(local, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('gpr', number)));
     });
@@ -156,22 +161,33 @@ export class TranslatorMachine extends Machine {
       const value = fn.get(this.#registers[number]!);
       fn.store(64, w.i32(0), this.stateAddress('gpr', number), this.is64 ? value : w.extendU(value));
     }
-    // as they are: the run loop settles them when somebody else is to look
+    fn.store(64, w.i32(0), this.stateAddress('rip'), this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)));
+    fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
+    fn.if(fn.get(this.status), () => { fn.return(fn.get(this.status)); }, undefined, false);
+    const goesOn = w.and(w.gtS(fn.get(this.budget), w.i32(0)), w.eqz(w.load('i32', 32, w.i32(0), this.stateAddress('pending'))));
+    fn.if(goesOn, () => {
+      const slot = fn.local('i32');
+      fn.if(fn.get(this.#link), () => { fn.set(slot, w.load('i32', 32, fn.get(this.#link))); }, () => { this.#lookUpJump(slot); });
+      fn.if(fn.get(slot), () => { fn.returnCallIndirect(this.#module.typeIndex({ params: ['i32'], results: ['i32'] }), [w.i32(0)], fn.get(slot)); });
+    }, undefined, true);
+    fn.return(w.i32(STATUS.dispatch));
+  }
+  /** As they are: the run loop settles them when somebody else is to look. */
+  #storeFlags(): void {
+    const { fn } = this;
     const wide = (value: Expr): Expr => (this.is64 ? value : w.extendU(value));
     fn.store(32, w.i32(0), this.stateAddress('flagKind'), fn.get(this.#kind));
     fn.store(64, w.i32(0), this.stateAddress('flagA'), wide(fn.get(this.#flagA)));
     fn.store(64, w.i32(0), this.stateAddress('flagB'), wide(fn.get(this.#flagB)));
     fn.store(64, w.i32(0), this.stateAddress('flagResult'), this.is64 ? fn.get(this.#flagR) : w.extendS(fn.get(this.#flagR)));
-    fn.store(32, w.i32(0), this.stateAddress('flagAux'), this.is64 ? w.wrap(fn.get(this.#flagA)) : fn.get(this.#flagA));
-    fn.store(64, w.i32(0), this.stateAddress('rip'), wide(fn.get(this.rip)));
-    fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
-    const goesOn = w.and(w.gtS(fn.get(this.budget), w.i32(0)), w.eqz(w.load('i32', 32, w.i32(0), this.stateAddress('pending'))));
-    fn.if(w.and(w.eq(fn.get(this.status), w.i32(STATUS.dispatch)), goesOn), () => {
-      const slot = fn.local('i32');
-      fn.if(fn.get(this.#link), () => { fn.set(slot, w.load('i32', 32, fn.get(this.#link))); }, () => { this.#lookUpJump(slot); });
-      fn.if(fn.get(slot), () => { fn.returnCallIndirect(this.#module.typeIndex({ params: ['i32'], results: ['i32'] }), [w.i32(0)], fn.get(slot)); });
-    });
-    fn.return(fn.get(this.status));
+  }
+  #loadFlags(): void {
+    const { fn } = this;
+    const word = (field: 'flagA' | 'flagB' | 'flagResult'): Expr => w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress(field));
+    fn.set(this.#kind, w.load('i32', 32, w.i32(0), this.stateAddress('flagKind')));
+    fn.set(this.#flagR, word('flagResult'));
+    fn.set(this.#flagA, word('flagA'));
+    fn.set(this.#flagB, word('flagB'));
   }
 
   /** The slot of the region that was reached at this address before, in this mode and address space, else 0. */
@@ -190,16 +206,27 @@ export class TranslatorMachine extends Machine {
   ripAt(delta: number): Expr { return this.is64 ? this.ripWord(delta) : w.extendU(this.ripWord(delta)); }
 
   /** Leave for the dispatcher at a static address. Static knowledge stays as it is. */
-  leaveTo(delta: number, link = 0): void { this.#leaveAt(delta, 0, 0, link); }
+  leaveTo(delta: number, link = 0): void {
+    const { fn } = this;
+    this.flushForExit();
+    fn.set(this.rip, this.ripWord(delta));
+    if (link !== 0) fn.set(this.#link, w.i32(link));
+    fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
+  }
+  /** The flags to where an exit looks for them; static knowledge stays as it is. */
+  flushForExit(): void { if (this.pending.type !== 'memory') this.flushFlags(false); }
   /** Cold: the current instruction faults (or must be retried); nothing of it has happened. */
   #leaveFault(): void { this.#leaveAt(this.#step.delta, this.#left, SITE.FAULT); }
-  #leaveAt(delta: number, left: number, why: number, link = 0): void {
+  #leaveAt(delta: number, left: number, why: number): void {
     const { fn, pending } = this;
     if (delta < -SITE.BIAS || delta >= SITE.BIAS) { this.#leaveFar(delta, left, why); return; }
     const word = (value: Expr): Expr => this.is64 ? value.type === 'i64' ? value : w.extendU(value) : value.type === 'i64' ? w.wrap(value) : value;
     const none = this.is64 ? w.i64(0) : w.i32(0);
     let meaning: number, words: readonly Expr[];
-    if (pending.type === 'locals') {
+    if (pending.type === 'memory') {
+      meaning = 1 << SITE.SIZE_SHIFT;
+      words = [none, none, none];
+    } else if (pending.type === 'locals') {
       meaning = SITE.KEEP_KIND;
       words = [fn.get(this.#flagR), fn.get(this.#flagA), fn.get(this.#flagB)];
     } else if (pending.type === 'ready') {
@@ -209,15 +236,15 @@ export class TranslatorMachine extends Machine {
       meaning = KIND[pending.operation] << SITE.OPERATION_SHIFT | Math.log2(pending.size) << SITE.SIZE_SHIFT;
       words = pending.operation === 'logic' ? [word(pending.result), none, none] : [word(pending.result), word(pending.a), word(pending.b)];
     }
-    fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left << SITE.LEFT_SHIFT | meaning | why), ...words, w.i32(link)]);
+    fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left << SITE.LEFT_SHIFT | meaning | why), ...words]);
   }
   /** The same for a place that a site's constant cannot name: a jump or call out of the region, or a fault in a function far from its entry. */
   #leaveFar(delta: number, left: number, why: number): void {
-    this.flushFlags(false);
+    this.flushForExit();
     if (left !== 0) this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(left)));
     this.fn.set(this.rip, this.ripWord(delta));
-    this.fn.set(this.status, w.i32((why & SITE.FAULT) !== 0 ? STATUS.fault : why !== 0 ? STATUS.interpret : STATUS.dispatch));
-    this.fn.br(this.#out);
+    this.fn.set(this.status, w.i32((why & SITE.FAULT) !== 0 ? STATUS.fault : why !== 0 ? STATUS.interpret : 0));
+    this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */
   pollEvents(delta: number): void {
@@ -409,7 +436,7 @@ export class TranslatorMachine extends Machine {
     const entry = fn.let(this.#isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
     const width = this.is64 ? 64 : 32;
     const wanted = w.or(w.and(w.add(linear, constant(bytes - 1)), constant(-4096)), w.load(this.#word, width, w.i32(0), this.stateAddress('tlbTag')));
-    fn.if(w.eq(w.load(this.#word, width, entry, tlb + tagOffset), wanted), () => {
+    fn.if(w.eq(w.load('i64', width, entry, tlb + tagOffset), this.is64 ? wanted : w.extendU(wanted)), () => {
       const host = w.add(low, w.load('i32', 32, entry, tlb + TLB_ENTRY.addend));
       if (!stores) { fn.return(host); return; }
       fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
@@ -445,7 +472,7 @@ export class TranslatorMachine extends Machine {
     const entry = this.fn.let(this.#isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
     const width = this.is64 ? 64 : 32, tagOffset = kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag;
     const wanted = w.or(w.and(w.add(linear, constant(bytes - 1)), constant(-4096)), this.fn.get(this.#tag));
-    return { entry, hits: w.eq(w.load(this.#word, width, entry, this.privateBase + VCPU_LAYOUT.tlb + tagOffset), wanted) };
+    return { entry, hits: w.eq(w.load('i64', width, entry, this.privateBase + VCPU_LAYOUT.tlb + tagOffset), this.is64 ? wanted : w.extendU(wanted)) };
   }
   #hostAt(linear: Expr, entry: Expr): Expr {
     return w.add(this.is64 ? w.wrap(linear) : linear, w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend));
@@ -480,6 +507,11 @@ export class TranslatorMachine extends Machine {
   flushFlags(settle = true): void {
     const { fn, pending } = this;
     if (pending.type === 'locals') return;
+    if (pending.type === 'memory') {
+      this.#loadFlags();
+      if (settle) this.pending = { type: 'locals' };
+      return;
+    }
     const widen = (value: Expr): Expr => (this.is64 ? value.type === 'i64' ? value : w.extendU(value) : value);
     if (pending.type === 'ready') {
       fn.set(this.#flagR, this.is64 ? pending.result : w.wrap(pending.result));
@@ -495,11 +527,11 @@ export class TranslatorMachine extends Machine {
     }
     if (settle) this.pending = { type: 'locals' };
   }
-  setFlags(result64: Expr, aux: Expr): void { this.pending = { type: 'ready', result: this.fn.once(result64), aux: this.fn.once(aux) }; }
+  setFlags(result64: Expr, aux: Expr): void { this.flagWrites++; this.pending = { type: 'ready', result: this.fn.once(result64), aux: this.fn.once(aux) }; }
   override flagsLogic(size: number, result: Expr): void { this.#operation('logic', size, result, result, result); }
   override flagsAdd(size: number, a: Expr, b: Expr, result: Expr): void { this.#operation('add', size, a, b, result); }
   override flagsSub(size: number, a: Expr, b: Expr, result: Expr): void { this.#operation('sub', size, a, b, result); }
-  #operation(operation: Operation, size: number, a: Expr, b: Expr, result: Expr): void { this.pending = { type: 'operation', isPlain: !CARRY_IN.has(this.form.mnemonic), operation, size, a, b, result }; }
+  #operation(operation: Operation, size: number, a: Expr, b: Expr, result: Expr): void { this.flagWrites++; this.pending = { type: 'operation', isPlain: !CARRY_IN.has(this.form.mnemonic), operation, size, a, b, result }; }
 
   /** Result and aux from the locals, whatever their kind: a call to a helper unless they are ready. */
   #localFlags(): { result: Expr; aux: Expr } {
@@ -519,15 +551,18 @@ export class TranslatorMachine extends Machine {
   #ready(): { result: Expr; aux: Expr } {
     const { pending } = this;
     if (pending.type === 'ready') return pending;
-    if (pending.type === 'locals') {
+    if (pending.type === 'memory') this.flushFlags();
+    if (pending.type === 'locals' || pending.type === 'memory') {
       const flags = this.#localFlags();
       this.pending = { type: 'ready', ...flags };
       return flags;
     }
     const { operation, size, a, b, result } = pending;
+    const { flagWrites } = this;
     if (operation === 'add') super.flagsAdd(size, a, b, result);
     else if (operation === 'sub') super.flagsSub(size, a, b, result);
     else super.flagsLogic(size, result);
+    this.flagWrites = flagWrites;
     return this.pending as { result: Expr; aux: Expr } & Pending;
   }
   flagResult(): Expr { return this.#ready().result; }
@@ -592,10 +627,9 @@ export class TranslatorMachine extends Machine {
   }
   /** Leave for the dispatcher at an address computed by the code. */
   leaveToTarget(target: Expr): void {
-    this.flushFlags();
+    this.flushForExit();
     this.fn.set(this.rip, this.is64 ? target : w.wrap(target));
-    this.fn.set(this.status, w.i32(STATUS.dispatch));
-    this.fn.br(this.#out);
+    this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   jumpRelative(): void { this.#needWideBranch(); this.outcome = { type: 'jump' }; }
   /** A branch of 16-bit operand size cuts its target: left to the interpreter (see isTranslatable). */
@@ -620,13 +654,26 @@ export class TranslatorMachine extends Machine {
       else otherwise?.();
       return;
     }
-    this.flushFlags();
-    const { fn } = this;
-    const branch = (body: () => void) => (): void => {
-      body();
+    const { fn, pending, flagWrites } = this;
+    if (otherwise !== undefined) {
       this.flushFlags();
-    };
-    fn.if(condition, branch(then), otherwise === undefined ? undefined : branch(otherwise));
+      const branch = (body: () => void) => (): void => {
+        body();
+        this.flushFlags();
+      };
+      fn.if(condition, branch(then), branch(otherwise));
+      return;
+    }
+    // most bodies have nothing to do with flags: what is known about them then stays known
+    let isSame = false;
+    fn.if(condition, () => {
+      then();
+      isSame = this.pending === pending && this.flagWrites === flagWrites;
+      if (!isSame) this.flushFlags();
+    }, () => {
+      this.pending = pending;
+      if (!isSame) this.flushFlags();
+    });
   }
   override unless(condition: Expr, then: () => void): void { this.when(w.eqz(condition), then); }
 

@@ -3,10 +3,11 @@ import { MODE } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import { Instruction } from '@vmm/decoder';
 import { formKey } from '@vmm/isa';
+import type { Form, InstructionEntry } from '@vmm/isa';
 import { VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
-import type { Step } from './flow-graph.ts';
+import type { Traits } from './flow-graph.ts';
 import { Links } from './links.ts';
 import { RegionEmitter } from './region.ts';
 import { TranslatorMachine } from './translator-machine.ts';
@@ -27,6 +28,8 @@ interface Region { readonly host: number; readonly modeKey: number; isStale: boo
 interface Wanted { readonly graph: FlowGraph; readonly region: Region }
 
 const PAGE = 4096;
+/** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
+const COUNTED = new Set(['rol', 'ror', 'rcl', 'rcr', 'shl', 'sal', 'shr', 'sar', 'shld', 'shrd']);
 /** Mode keys are below this. */
 const MODE_KEYS = 256;
 const MODES = [16, 32, 64] as const;
@@ -38,7 +41,8 @@ export class RegionTranslator implements Translator {
   readonly #context: TranslationContext;
   readonly #options: Required<TranslatorOptions>;
   readonly #links: Links;
-  readonly #translatable = new Map<string, boolean>();
+  /** By form; undefined: cannot be translated. */
+  readonly #traits = new Map<string, Traits | undefined>();
   readonly #deaths = new Map<number, number>();
   #queue: Wanted[] = [];
   #queuedSinceMs = 0;
@@ -77,7 +81,7 @@ export class RegionTranslator implements Translator {
       },
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       lower: (inst) => blocks.lower(inst, modeKey),
-      isTranslatable: (step) => this.#isTranslatable(step),
+      traits: (inst, entry, form) => this.#traitsOf(inst, entry, form),
       hasRun: (at) => blocks.hasRun(at, modeKey),
     }, DEFAULT_LIMITS);
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
@@ -145,30 +149,29 @@ export class RegionTranslator implements Translator {
   }
 
   /** Whether the builder of a form emits code without calling TypeScript; found out by trying. */
-  #isTranslatable(step: Step): boolean {
-    const key = `${formKey(step.form)}${step.inst.mode}`;
-    let answer = this.#translatable.get(key);
-    if (answer === undefined) {
-      answer = this.#tryForm(step);
-      this.#translatable.set(key, answer);
-    }
-    return answer;
+  #traitsOf(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
+    const key = `${formKey(form)}${inst.mode}`;
+    const known = this.#traits.get(key);
+    if (known !== undefined || this.#traits.has(key)) return known;
+    const traits = this.#tryForm(inst, entry, form);
+    this.#traits.set(key, traits);
+    return traits;
   }
-  #tryForm(step: Step): boolean {
-    if (step.form.rep !== 0) return false;
+  #tryForm(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
+    if (form.rep !== 0) return undefined;
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule();
-    const machine = new TranslatorMachine(module, new Map(), privateBase, core, step.inst.mode === 64 ? MODE.CODE64 : MODE.CODE32);
+    const machine = new TranslatorMachine(module, new Map(), privateBase, core, inst.mode === 64 ? MODE.CODE64 : MODE.CODE32);
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
-          machine.begin(step, 1);
-          step.entry.run(machine);
+          machine.begin({ delta: 0, inst, entry, form, traits: { writesFlags: false } }, 1);
+          entry.run(machine);
         });
       });
-      return true;
+      return { writesFlags: machine.flagWrites > 0 || COUNTED.has(form.mnemonic) };
     } catch {
-      return false;
+      return undefined;
     }
   }
 
