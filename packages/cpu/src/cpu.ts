@@ -1,6 +1,6 @@
 /** @hot */
 import { DR6 } from '@vmm/spec';
-import { STATE } from '@vmm/state';
+import { EVENT_CARE, STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { CR4, EFER, EFLAGS, GPR, VECTOR } from './architecture.ts';
 import { initCpu, resetCpu, startCpu } from './boot-state.ts';
@@ -88,9 +88,7 @@ export class Cpu {
   /** RSM met a state that no CPU can be in. */
   isShutDown = false;
   /** What MONITOR armed. */
-  readonly monitored = new MonitoredLine();
-  /** NMI delivered and no IRET since. */
-  isNmiBlocked = false;
+  readonly monitored: MonitoredLine;
   isNmiPending = false;
   /** DR6 bits of debug conditions met by the instruction under way. */
   debugHits = 0;
@@ -127,6 +125,7 @@ export class Cpu {
     this.#widestBit = this.cpuid.has('la57') ? 24 : 15;
     this.msrs = new MsrBank(this);
     this.stack = new StackCursor(this);
+    this.monitored = new MonitoredLine(options.state);
     this.branchTrap = new BranchTrap(this);
     this.management = new SystemManagement(this);
   }
@@ -201,6 +200,9 @@ export class Cpu {
   get cpl(): number { return this.state.word(STATE.cpl); }
   get iopl(): number { return this.state.word(STATE.eflags) >> EFLAGS.IOPL_SHIFT & 3; }
   get isVm86(): boolean { return (this.state.word(STATE.eflags) & EFLAGS.VM) !== 0; }
+  /** NMI delivered and no IRET since. */
+  get isNmiBlocked(): boolean { return (this.state.word(STATE.eventCare) & EVENT_CARE.nmiBlocked) !== 0; }
+  set isNmiBlocked(blocked: boolean) { this.state.setWord(STATE.eventCare, this.state.word(STATE.eventCare) & ~EVENT_CARE.nmiBlocked | (blocked ? EVENT_CARE.nmiBlocked : 0)); }
   get isInterruptible(): boolean { return (this.state.word(STATE.eflags) & EFLAGS.IF) !== 0 && this.state.word(STATE.inhibit) === 0; }
   gprLo(index: number): number { return this.state.word(STATE.gpr + 8 * index); }
   /** Writes a 32-bit register: the upper half becomes 0. */

@@ -1,6 +1,7 @@
 /* @hot: words of machine memory by computed index. */
 import { CALLOUT_ID, defineHelpers } from '@vmm/isa';
 import type { Form, HelperFunctions, InstructionEntry } from '@vmm/isa';
+import type { GeneratedAccess } from '@vmm/paging';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import { ModuleBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
@@ -9,6 +10,7 @@ import { InterpreterMachine, tlbEntry, tlbWanted, WRITES } from './interpreter-m
 import type { InterpreterCore } from './interpreter-machine.ts';
 import { CHECK } from './mode.ts';
 import { BLOCK_HEADER, EXIT, HANDLER_STATUS, RECORD } from './record.ts';
+import { defineSystemFunctions } from './system-functions.ts';
 
 /** One handler to generate: a form and its meaning. */
 export interface Handler { readonly form: Form; readonly entry: InstructionEntry }
@@ -19,7 +21,11 @@ export interface InterpreterGeometry {
 }
 
 /** See `Mmu.defineAccess`. */
-export type DefineAccess = (module: ModuleBuilder, slow: FunctionRef) => FunctionRef;
+export type DefineAccess = (module: ModuleBuilder, slow: FunctionRef) => GeneratedAccess;
+/** For an MMU that defines nothing. */
+function slowAccessOnly(module: ModuleBuilder, slow: FunctionRef): GeneratedAccess {
+  return { access: slow, tryAccess: module.define(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], (fn) => { fn.return(w.i32(0)); }) };
+}
 
 export const TABLE_SIZE = 32768;
 
@@ -110,7 +116,7 @@ function defineHandler(module: ModuleBuilder, machine: InterpreterMachine, handl
  */
 interface RunImports { readonly access: FunctionRef; readonly lookup: FunctionRef; readonly interpreted: FunctionRef; readonly becameHot: FunctionRef }
 
-function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], imports: RunImports, settleFlags: FunctionRef): FunctionRef {
+function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], imports: RunImports, settleFlags: FunctionRef, deliverFault: FunctionRef): FunctionRef {
   const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb, hash = geometry.privateBase + VCPU_LAYOUT.blockHash;
   const at = (field: keyof typeof STATE): number => state + STATE[field];
   const { access, lookup, interpreted, becameHot } = imports;
@@ -119,6 +125,17 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
     const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32'), last = fn.local('i32'), mustInterpret = fn.local('i32');
     fn.loop((dispatch) => {
       const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }); };
+      // with rip at the instruction
+      const deliver = (): void => {
+        fn.set(mustInterpret, w.i32(0));
+        fn.brIf(dispatch, deliverFault.call());
+        fn.return(w.i32(EXIT.fault));
+      };
+      const failed = (): void => {
+        fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+        settle();
+        deliver();
+      };
       fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { settle(); fn.return(w.i32(EXIT.pending)); });
       fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { settle(); fn.return(w.i32(EXIT.budget)); });
       fn.set(rip, w.load('i64', 64, w.i32(0), at('rip')));
@@ -129,15 +146,10 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       }, () => {
         fn.set(host, access.call(w.wrap(fn.get(linear)), w.wrap(w.shrU(fn.get(linear), w.i64(32))), w.i32(1), w.i32(2)));
         fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
-        fn.unless(fn.get(host), () => { settle(); fn.return(w.i32(EXIT.fault)); });
+        fn.unless(fn.get(host), failed);
       });
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
       fn.set(slot, blockSlot(fn.get(host), key));
-      const failed = (): void => {
-        fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
-        settle();
-        fn.return(w.i32(EXIT.fault));
-      };
       const isThere = (): Expr => w.and(w.eq(w.load('i32', 32, fn.get(slot), hash), fn.get(host)), w.eq(w.load('i32', 32, fn.get(slot), hash + 4), key));
       fn.if(fn.get(mustInterpret), () => {
         fn.set(mustInterpret, w.i32(0));
@@ -184,10 +196,13 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           fn.store(32, w.i32(0), at('budget'), w.add(w.load('i32', 32, w.i32(0), at('budget')), w.divU(rest, w.i32(RECORD.sizeBytes))));
         });
       };
-      const leave = (): void => {
+      const goToRecord = (): void => {
         giveBack(0);
         const ip = w.sub(w.load('i32', 16, fn.get(record), RECORD.end), w.load('i32', 8, fn.get(record), RECORD.length));
         fn.store(64, w.i32(0), at('rip'), w.add(w.load('i64', 64, w.i32(0), at('blockRip')), w.extendU(ip)));
+      };
+      const leave = (): void => {
+        goToRecord();
         fn.br(dispatch);
       };
       fn.block((faulted) => {
@@ -228,9 +243,9 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
       giveBack(1);
       fn.br(dispatch);
       });
-      giveBack(0);
+      goToRecord();
       fn.store(32, w.i32(0), at('currentRecord'), fn.get(record));
-      fn.return(w.i32(EXIT.fault));
+      deliver();
     });
     fn.unreachable();
   });
@@ -280,7 +295,7 @@ export function blockSlotOf(host: number, key: number): number { return Math.imu
 const HASH_MULTIPLIER = 0x9e37_79b1 | 0, BLOCK_HASH_BITS = Math.log2(VCPU_LAYOUT.blockHashEntries);
 
 /** The main module: helper functions, hot handlers in the loop, `others` as functions in the table from `hot.length + 1` on. */
-export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = (_, slow) => slow): Uint8Array<ArrayBuffer> {
+export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = slowAccessOnly): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   importMachine(module, geometry);
   const slowAccess = module.importFunction('env', 'access', ['i32', 'i32', 'i32', 'i32'], ['i32']);
@@ -290,8 +305,8 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const interpreted = module.importFunction('env', 'interpreted', ['i32'], ['i32']);
   const becameHot = module.importFunction('env', 'becameHot', ['i32']);
   const stateBase = geometry.privateBase + VCPU_LAYOUT.state;
-  const access = defineAccess(module, slowAccess);
-  const helpers = defineHelpers(module, stateBase);
+  const { access, tryAccess } = defineAccess(module, slowAccess);
+  const system = defineSystemFunctions(module, geometry.privateBase, tryAccess), helpers = { ...defineHelpers(module, stateBase), ...system };
   const segmentLinear = defineSegmentLinear(module, stateBase, callout);
   const offset = defineOffset(module, geometry);
   const core: InterpreterCore = {
@@ -307,7 +322,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
   const machine = new InterpreterMachine(geometry.privateBase, core);
   module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), ...others.map((handler) => defineHandler(module, machine, handler))]);
-  module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers)));
+  module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers), system.deliverFault));
   return module.finish();
 }
 
@@ -329,6 +344,6 @@ export type HelperTypes = Readonly<Record<string, readonly [readonly ValueType[]
 
 /** Parameter and result types of the helper functions, for modules that import them. */
 export function helperTypes(): HelperTypes {
-  const helpers = defineHelpers(new ModuleBuilder(), 0);
+  const module = new ModuleBuilder(), helpers = { ...defineHelpers(module, 0), ...defineSystemFunctions(module, 0, slowAccessOnly(module, module.declare([])).tryAccess) };
   return Object.fromEntries(Object.entries(helpers).map(([name, ref]) => [name, [ref.type.params, ref.type.results]]));
 }

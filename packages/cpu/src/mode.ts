@@ -15,9 +15,9 @@ export const MODE = {
 export const CHECK = { LIMIT: 1, NO_WRITE: 2, NO_READ: 4, UNUSABLE: 8, EXPAND_DOWN: 16, BIG: 32 } as const;
 
 /** Mode bits whose change alters the effective form of every segment. */
-const SEGMENT_MODE = MODE.CODE64 | MODE.PROTECTED | MODE.VM86;
+export const SEGMENT_MODE = MODE.CODE64 | MODE.PROTECTED | MODE.VM86;
 /** The interrupt shadow and what asks for one instruction at a time. */
-const STEP_FLAGS = EFLAGS.TF | EFLAGS.RF;
+export const STEP_FLAGS = EFLAGS.TF | EFLAGS.RF;
 
 function checksOf(attributes: number, limit: number, isProtected: boolean): number {
   if (attributes & ATTRIBUTE.UNUSABLE || !(attributes & ATTRIBUTE.P)) return CHECK.UNUSABLE;

@@ -1,5 +1,6 @@
 /** MONITOR, MWAIT and the forms for user mode. SDM vol 2A, MONITOR, MWAIT; vol 2B, TPAUSE, UMONITOR, UMWAIT */
-import { STATE } from '@vmm/state';
+import { EVENT_CARE, STATE } from '@vmm/state';
+import type { StateView } from '@vmm/state';
 import { CR4, EFLAGS, GPR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import { ARITHMETIC_FLAGS, changeFlags } from './flags.ts';
@@ -16,7 +17,12 @@ export class MonitoredLine {
   readonly #words = new Int32Array(LINE_BYTES / 4);
   #lo = 0;
   #hi = 0;
-  isArmed = false;
+  readonly #state: StateView;
+
+  constructor(state: StateView) { this.#state = state; }
+
+  get isArmed(): boolean { return (this.#state.word(STATE.eventCare) & EVENT_CARE.monitor) !== 0; }
+  set isArmed(armed: boolean) { this.#state.setWord(STATE.eventCare, this.#state.word(STATE.eventCare) & ~EVENT_CARE.monitor | (armed ? EVENT_CARE.monitor : 0)); }
 
   /** False: the read faulted. */
   arm(cpu: Cpu, lo: number, hi: number): boolean {

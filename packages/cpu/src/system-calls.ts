@@ -9,9 +9,9 @@ import { DONE, REDISPATCH } from './status.ts';
 import type { Status } from './status.ts';
 
 /** Attributes of the flat segments these instructions load without looking at any table. */
-const FLAT_CODE32 = 0xc09b, FLAT_CODE64 = 0xa09b, FLAT_DATA = 0xc093, DPL3 = 0x60;
+export const FLAT_CODE32 = 0xc09b, FLAT_CODE64 = 0xa09b, FLAT_DATA = 0xc093, DPL3 = 0x60;
 /** What SYSRET takes from R11: all but RF, VM and reserved bits. */
-const SYSRET_FLAGS = (ARITHMETIC_FLAGS | SYSTEM_FLAGS) & ~(EFLAGS.RF | EFLAGS.VM);
+export const SYSRET_FLAGS = (ARITHMETIC_FLAGS | SYSTEM_FLAGS) & ~(EFLAGS.RF | EFLAGS.VM);
 
 function setFlat(cpu: Cpu, index: number, selector: number, attributes: number): void {
   const state = cpu.state;

@@ -3,7 +3,7 @@ import { CALLOUT_NAMES } from '@vmm/isa';
 import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
 import type { AccessKind, Mmu, PagingModel } from '@vmm/paging';
-import { STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
+import { EVENT_CARE, STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
 import { EFLAGS, SEG, VECTOR } from './architecture.ts';
 import { applyBootState } from './boot-state.ts';
 import type { BootState } from './boot-state.ts';
@@ -92,8 +92,7 @@ export class Vcpu {
   readonly events = { exceptions: 0, interrupts: 0, runs: 0 };
   /** Callouts made, by position in `CALLOUT_NAMES`. */
   readonly calloutCounts = new Float64Array(CALLOUT_NAMES.length);
-  /** Called for every delivered exception when set: for tracing. */
-  onException: ((vector: number, errorCode: number) => void) | undefined;
+  #onException: ((vector: number, errorCode: number) => void) | undefined;
   readonly #memory: MachineMemory;
   readonly #interrupts: InterruptPort;
   readonly #words: Int32Array;
@@ -145,7 +144,7 @@ export class Vcpu {
       lookup: (host) => this.blocks.lookup(host >>> 0),
       interpreted: (host) => this.blocks.interpreted(host >>> 0),
       becameHot: (host) => { this.#translator?.request(host >>> 0); },
-    }, (module, slow) => this.mmu.defineAccess?.(module, slow) ?? slow);
+    }, this.mmu.defineAccess?.bind(this.mmu));
     this.blocks = new BlockCache({
       state, privateBase, handlers: this.handlers,
       fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),
@@ -192,6 +191,13 @@ export class Vcpu {
   #redispatched(): void {
     if ((this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0 || this.state.get('halted') !== 0
       || (this.#words[this.#flagsWord]! & EFLAGS.IF) !== 0 && this.#interrupts.pending()) this.requestAttention();
+  }
+
+  /** Called for every delivered exception when set: for tracing. */
+  get onException(): ((vector: number, errorCode: number) => void) | undefined { return this.#onException; }
+  set onException(watcher: ((vector: number, errorCode: number) => void) | undefined) {
+    this.#onException = watcher;
+    this.state.set('eventCare', this.state.get('eventCare') & ~EVENT_CARE.watched | (watcher === undefined ? 0 : EVENT_CARE.watched));
   }
 
   requestAttention(): void { Atomics.or(this.#words, this.pendingIndex, PENDING.attention); }
@@ -286,7 +292,7 @@ export class Vcpu {
   registers(): RegisterDump { return dumpRegisters(this.state); }
   /** The last instructions executed, disassembled; the latest last. */
   recent(): string[] { return this.#recent.list(this.blocks); }
-  counters(): Record<string, number> { return { instructions: this.instructions, regionEntries: Number(this.state.big('regionEntries')), ...this.events, callouts: this.calloutCounts.reduce((sum, count) => sum + count, 0), ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length, ...this.#translator?.counters }; }
+  counters(): Record<string, number> { return { instructions: this.instructions, regionEntries: Number(this.state.big('regionEntries')), ...this.events, exceptions: this.events.exceptions + this.state.get('deliveredFaults'), callouts: this.calloutCounts.reduce((sum, count) => sum + count, 0), ...this.mmu.counters, ...this.blocks.counters, extensionForms: this.handlers.extensions.length, ...this.#translator?.counters }; }
   /** Callouts made, by name, the most frequent first. */
   callouts(): [CalloutName, number][] { return CALLOUT_NAMES.map((name, id): [CalloutName, number] => [name, this.calloutCounts[id]!]).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]); }
   get memory(): MachineMemory { return this.#memory; }

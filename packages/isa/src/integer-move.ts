@@ -6,7 +6,7 @@ import type { Machine } from './machine.ts';
 import { popValue, push, setStackPointer, stackMask, stackPointer } from './stack.ts';
 
 function loadSegment(m: Machine, segment: w.Expr, selector: w.Expr, after: () => void = () => undefined): void {
-  m.calloutThen('load_segment', [w.extendU(segment), w.extendU(selector)], 2, after);
+  m.when(m.helper('loadSegment', segment, selector), after, () => { m.uncommon('load_segment', [w.extendU(segment), w.extendU(selector)], 2, after); });
 }
 
 function mov(m: Machine): void {
@@ -42,7 +42,9 @@ function loadFarPointer(segment: number): InstructionEntry {
       const offset = m.loadLinear(address, size);
       const selector = m.loadLinear(m.let(w.add(address, w.i64(size))), 2);
       // LSS brings the stack pointer along and so needs no shadow
-      loadSegment(m, w.i32(segment | 8), selector, () => { m.write(0, offset); });
+      const after = (): void => { m.write(0, offset); };
+      if (segment === SS) m.calloutThen('load_segment', [w.i64(SS | 8), w.extendU(selector)], 2, after);
+      else loadSegment(m, w.i32(segment), selector, after);
     },
   };
 }
@@ -82,7 +84,8 @@ function swapBytes(m: Machine, size: number, value: w.Expr): w.Expr {
 }
 
 export const MOVE: InstructionTable = {
-  mov: { run: mov },
+  // a new SS sees to it itself that nothing goes on in the old mode
+  mov: { run: mov, ends: false },
   movzx: { run: extend(false) },
   movsx: { run: extend(true) },
   movsxd: { run: extend(true) },
@@ -114,7 +117,7 @@ export const MOVE: InstructionTable = {
     },
   },
   pop: {
-    uses: ['stack', 'size'],
+    uses: ['stack', 'size'], ends: false,
     run(m) {
       const value = popValue(m, m.size);
       if (m.form.operands[0]?.kind === 'seg') {

@@ -4,6 +4,7 @@ import type { InstructionEntry, InstructionTable } from './entry.ts';
 import type { CalloutName } from './callout-names.ts';
 import { ES, RAX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
+import { transferOr } from './integer-control.ts';
 import { GP } from './sse-access.ts';
 import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
 
@@ -98,11 +99,11 @@ export const SYSTEM: InstructionTable = {
   cpuid: simple('cpuid'), rdtsc: simple('rdtsc'), rdtscp: simple('rdtscp'), rdpmc: simple('rdpmc'), rdmsr: simple('rdmsr'), wrmsr: simple('wrmsr', { ends: true }),
   xgetbv: simple('xgetbv'), xsetbv: simple('xsetbv', { ends: true }), clts: simple('clts', { ends: true }),
   wbinvd: simple('wbinvd'), wbnoinvd: simple('wbinvd'), invd: simple('invd'),
-  syscall: { ends: true, uses: ['mode'], run: (m) => { m.callout('syscall', [], m.form.mode / 8); } },
-  sysret: { ends: true, uses: ['size'], run: (m) => { m.callout('sysret', [], m.size); } },
-  sysenter: { ends: true, uses: ['mode'], run: (m) => { m.callout('sysenter', [], m.form.mode / 8); } },
-  sysexit: { ends: true, uses: ['size'], run: (m) => { m.callout('sysexit', [], m.size); } },
-  swapgs: simple('swapgs', { ends: true }),
+  syscall: { ends: true, uses: ['mode'], run: (m) => { transferOr(m, m.helper('syscall', m.nextIp()), 'syscall', [], m.form.mode / 8); } },
+  sysret: { ends: true, uses: ['size'], run: (m) => { transferOr(m, m.helper('sysret', w.i32(m.size)), 'sysret', [], m.size); } },
+  sysenter: { ends: true, uses: ['mode'], run: (m) => { transferOr(m, m.helper('sysenter'), 'sysenter', [], m.form.mode / 8); } },
+  sysexit: { ends: true, uses: ['size'], run: (m) => { transferOr(m, m.helper('sysexit', w.i32(m.size)), 'sysexit', [], m.size); } },
+  swapgs: { ends: false, run: (m) => { m.unless(m.helper('swapgs'), () => { m.uncommon('swapgs'); }); } },
   rsm: simple('rsm', { ends: true }), serialize: simple('serialize', { ends: true }),
   ud0: simple('undefined_opcode', { ends: true }), ud1: simple('undefined_opcode', { ends: true }), ud2: simple('undefined_opcode', { ends: true }),
   vmcall: simple('vmcall', { ends: true }), vmmcall: simple('vmcall', { ends: true }),

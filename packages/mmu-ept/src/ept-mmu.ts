@@ -1,7 +1,7 @@
 import type { MachineMemory } from '@vmm/memory';
 import { PAGE as ATTRIBUTE, PAGE_BYTES, WRITE_BARRIER } from '@vmm/memory';
 import { askerOf, PageWalker, RIGHT, RIGHT_FOR, WALK } from '@vmm/paging';
-import type { AccessKind, Mmu, MmuCounters, PagingModel, Stage2 } from '@vmm/paging';
+import type { AccessKind, GeneratedAccess, Mmu, MmuCounters, PagingModel, Stage2 } from '@vmm/paging';
 import { CR0, CR4, RFLAGS, VECTOR } from '@vmm/spec';
 import { MMU_INDEX, STATE, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import type { StateView } from '@vmm/state';
@@ -62,8 +62,8 @@ export class EptMmu implements Mmu {
   readonly #lastSegmentWasStack: () => boolean;
   readonly #tagWord: number;
   readonly #linearMaskHiWord: number;
-  /** Tag of implicit supervisor accesses. */
-  #systemTag = 0;
+  /** Tag of implicit supervisor accesses: `state.systemTag`. */
+  readonly #systemWord: number;
   #pcids = false;
   #long = false;
   /** An address is canonical when `hi >> shift` is 0 or -1. */
@@ -87,6 +87,7 @@ export class EptMmu implements Mmu {
     this.#spaces = new AddressSpaces(() => { this.#wipe(); });
     this.#lastSegmentWasStack = lastSegmentWasStack;
     this.#tagWord = (state.base + STATE.tlbTag) / 4;
+    this.#systemWord = (state.base + STATE.systemTag) / 4;
     this.#linearMaskHiWord = (state.base + STATE.linearMask) / 4 + 1;
     memory.onMapChange(() => { this.flushAll(); });
     this.controlChanged();
@@ -98,7 +99,7 @@ export class EptMmu implements Mmu {
     return { ...counters, walks: counters.walks + fills, fills: counters.fills + fills, revivals: counters.revivals + revivals, walkReferences: counters.walkReferences + references };
   }
 
-  defineAccess(module: ModuleBuilder, slow: FunctionRef): FunctionRef {
+  defineAccess(module: ModuleBuilder, slow: FunctionRef): GeneratedAccess {
     return defineRefill(module, this.#memory, this.#privateBase, slow);
   }
 
@@ -120,7 +121,7 @@ export class EptMmu implements Mmu {
     this.#i32[this.#tagWord] = this.#spaces.current | (state.get('cpl') === 3 ? user : supervisor);
     this.#i32[this.#tagWord + 1] = 0;
     state.set('tlbFlip', state.get('cpl') === 3 ? TLB_USER_FLIP : 0);
-    this.#systemTag = this.#spaces.current | (smap ? MMU_INDEX.supervisor : MMU_INDEX.supervisorAc);
+    this.#i32[this.#systemWord] = this.#spaces.current | (smap ? MMU_INDEX.supervisor : MMU_INDEX.supervisorAc);
   }
 
   cr3Written(keep = false): void {
@@ -232,12 +233,12 @@ export class EptMmu implements Mmu {
   write8(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 1, value, this.#i32[this.#tagWord]!); }
   write16(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 2, value, this.#i32[this.#tagWord]!); }
   write32(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 4, value, this.#i32[this.#tagWord]!); }
-  readSystem8(lo: number, hi: number): number { return this.#read(lo, hi, 1, this.#systemTag); }
-  readSystem16(lo: number, hi: number): number { return this.#read(lo, hi, 2, this.#systemTag); }
-  readSystem32(lo: number, hi: number): number { return this.#read(lo, hi, 4, this.#systemTag); }
-  writeSystem8(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 1, value, this.#systemTag); }
-  writeSystem16(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 2, value, this.#systemTag); }
-  writeSystem32(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 4, value, this.#systemTag); }
+  readSystem8(lo: number, hi: number): number { return this.#read(lo, hi, 1, this.#i32[this.#systemWord]!); }
+  readSystem16(lo: number, hi: number): number { return this.#read(lo, hi, 2, this.#i32[this.#systemWord]!); }
+  readSystem32(lo: number, hi: number): number { return this.#read(lo, hi, 4, this.#i32[this.#systemWord]!); }
+  writeSystem8(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 1, value, this.#i32[this.#systemWord]!); }
+  writeSystem16(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 2, value, this.#i32[this.#systemWord]!); }
+  writeSystem32(lo: number, hi: number, value: number): boolean { return this.#write(lo, hi, 4, value, this.#i32[this.#systemWord]!); }
 
   #read(lo: number, hi: number, size: 1 | 2 | 4, tag: number): number {
     const host = this.#access(lo, hi, size, 0, tag);

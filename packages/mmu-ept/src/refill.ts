@@ -5,7 +5,7 @@
 import { PAGE, WRITE_BARRIER } from '@vmm/memory';
 import type { MachineMemory } from '@vmm/memory';
 import { LEVEL_STRIDE, LEVEL_WORD, RIGHT, RIGHTS_INDEX } from '@vmm/paging';
-import type { PageWalker } from '@vmm/paging';
+import type { GeneratedAccess, PageWalker } from '@vmm/paging';
 import { PTE } from '@vmm/spec';
 import { MMU_INDEX, STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
@@ -54,14 +54,26 @@ export class RefillParameters {
   #count(offset: number): number { return Number(this.#memory.data.getBigUint64(this.#base + offset, true)); }
 }
 
-/** Defines `(lo, hi, size, kind) -> host address or 0`; `slow` is the TypeScript `access` with the same signature. */
-export function defineRefill(module: ModuleBuilder, memory: MachineMemory, privateBase: number, slow: FunctionRef): FunctionRef {
+/** `slow`: the TypeScript `access`. */
+export function defineRefill(module: ModuleBuilder, memory: MachineMemory, privateBase: number, slow: FunctionRef): GeneratedAccess {
+  const state = privateBase + VCPU_LAYOUT.state, word = (offset: number): w.Expr => w.load('i32', 32, w.i32(0), state + offset);
+  const tryAccess = defineTryAccess(module, memory, privateBase);
+  const access = module.define(['i32', 'i32', 'i32', 'i32'], ['i32'], (fn) => {
+    const asked = [fn.param(0), fn.param(1), fn.param(2), fn.param(3)];
+    const host = fn.let(tryAccess.call(...asked, word(STATE.tlbTag), word(STATE.tlbFlip)));
+    fn.if(host, () => { fn.return(host); });
+    fn.return(slow.call(...asked));
+  });
+  return { access, tryAccess };
+}
+
+function defineTryAccess(module: ModuleBuilder, memory: MachineMemory, privateBase: number): FunctionRef {
   const block = privateBase + VCPU_LAYOUT.refill, state = privateBase + VCPU_LAYOUT.state;
   const { ramBase } = memory, { attributesBase } = memory.layout;
   const parameter = (offset: number): w.Expr => w.load('i32', 32, w.i32(0), block + offset);
   const stateWord = (offset: number): w.Expr => w.load('i32', 32, w.i32(0), state + offset);
-  return module.define(['i32', 'i32', 'i32', 'i32'], ['i32'], (fn) => {
-    const lo = fn.param(0), hi = fn.param(1), size = fn.param(2), kind = fn.param(3);
+  return module.define(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], (fn) => {
+    const lo = fn.param(0), hi = fn.param(1), size = fn.param(2), kind = fn.param(3), tag = fn.param(4), flip = fn.param(5);
     const count = (offset: number): void => { fn.store(64, w.i32(0), block + offset, w.add(w.load('i64', 64, w.i32(0), block + offset), w.i64(1))); };
     fn.block((giveUp) => {
       const unless = (condition: w.Expr): void => { fn.brIf(giveUp, w.eqz(condition)); };
@@ -71,9 +83,8 @@ export function defineRefill(module: ModuleBuilder, memory: MachineMemory, priva
       refuse(w.ne(stateWord(STATE.faultVector), w.i32(-1)));
       refuse(w.and(stateWord(STATE.dr + 8 * 7), w.i32(DR7_DATA)));
       refuse(w.gtU(w.add(w.and(lo, w.i32(0xfff)), size), w.i32(4096)));
-      const tag = fn.let(stateWord(STATE.tlbTag));
       refuse(w.eq(w.and(tag, w.i32(3)), w.i32(MMU_INDEX.userAligned)));
-      const slot = fn.let(w.xor(w.and(w.shrU(lo, w.i32(7)), w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes)), stateWord(STATE.tlbFlip)));
+      const slot = fn.let(w.xor(w.and(w.shrU(lo, w.i32(7)), w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes)), flip));
       const full = privateBase + VCPU_LAYOUT.tlbFull, word = (index: number): number => full + 4 * index;
       const wanted = fn.let(w.or(w.and(lo, w.i32(-4096)), tag));
       const need = fn.let(w.select(w.and(kind, w.i32(1)), w.i32(RIGHT.write), w.shl(w.i32(1), kind)));
@@ -170,7 +181,7 @@ export function defineRefill(module: ModuleBuilder, memory: MachineMemory, priva
       refuse(w.and(w.ne(barred, w.i32(0)), w.ne(w.and(need, w.i32(RIGHT.write)), w.i32(0))));
       fn.return(w.add(host, w.and(lo, w.i32(0xfff))));
     });
-    fn.return(slow.call(lo, hi, size, kind));
+    fn.return(w.i32(0));
   });
 }
 

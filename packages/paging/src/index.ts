@@ -3,7 +3,7 @@ export type { PagingControls, PagingModel } from './controls.ts';
 export { FORMATS, selectFormat } from './formats.ts';
 export type { PagingFormat, PagingLevel } from './formats.ts';
 export { ACCESS } from './mmu.ts';
-export type { AccessKind, Mmu, MmuCounters } from './mmu.ts';
+export type { AccessKind, GeneratedAccess, Mmu, MmuCounters } from './mmu.ts';
 export { LEVEL_STRIDE, LEVEL_WORD } from './levels.ts';
 export { ASKER, RIGHT, RIGHT_FOR, askerOf, RIGHTS_INDEX, rightsTable } from './rights.ts';
 export { STAGE2_ACCESS } from './stage2.ts';

@@ -33,6 +33,17 @@ export interface MmuCounters {
   largeInvalidations: number;
 }
 
+/** What an MMU defines in the module of generated code. */
+export interface GeneratedAccess {
+  /** Has the signature of `access`, does what it can by itself and calls `slow` for the rest. */
+  readonly access: FunctionRef;
+  /**
+   * `(lo, hi, size, kind, tag, flip) -> host address or 0`: plain memory only, for the asker and address space in a tag (see `state.tlbTag`, `state.tlbFlip`).
+   * 0: not here; nothing is recorded then.
+   */
+  readonly tryAccess: FunctionRef;
+}
+
 export interface Mmu {
   /**
    * Slow path of the TLB probe, at the privilege in `state.tlbTag`. Returns a host address, or 0 when a fault was recorded. An address inside the
@@ -40,15 +51,12 @@ export interface Mmu {
    * Fetches from anything but memory find all ones there.
    */
   access(lo: number, hi: number, size: number, kind: AccessKind): number;
-  /**
-   * Defines a function with the signature of `access` in a module of generated code, which handles what it can and calls `slow` (`access` itself)
-   * for the rest. Without it generated code calls `slow` every time.
-   */
-  defineAccess?(module: ModuleBuilder, slow: FunctionRef): FunctionRef;
+  /** Defines functions in a module of generated code; `slow` is `access`. Without it generated code calls `slow` every time. */
+  defineAccess?(module: ModuleBuilder, slow: FunctionRef): GeneratedAccess;
   /** Carries out the write assembled in the bounce buffer by the last `access`. 0 done, 1 fault recorded. */
   commit(): number;
 
-  /** CPL or EFLAGS.AC changed: recomputes `state.tlbTag`. Cheap. */
+  /** CPL or EFLAGS.AC changed: recomputes `state.tlbTag`, `state.tlbFlip` and `state.systemTag`. Cheap. */
   contextChanged(): void;
   /** CR3 was written (`state.cr3` holds the new value). `keep`: bit 63 of a MOV to CR3 with CR4.PCIDE, "do not invalidate". */
   cr3Written(keep?: boolean): void;

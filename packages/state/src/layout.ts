@@ -36,6 +36,12 @@ export const STATE_FIELDS = {
    * `flagA`. Never set where TypeScript or the interpreter looks.
    */
   regionEntries: f('i64'), flagKind: f('i32'), flagB: f('i64'),
+  /** `tlbTag` of implicit supervisor accesses (descriptor tables, TSS). */
+  systemTag: f('i64'),
+  /** Why some events and returns from them must be left to TypeScript (`EVENT_CARE`). */
+  eventCare: f('i32'),
+  /** Faults that generated code has delivered. */
+  deliveredFaults: f('i32'),
   cr0: f('i64'), cr2: f('i64'), cr3: f('i64'), cr4: f('i64'), cr8: f('i64'), efer: f('i64'), xcr0: f('i64'),
   dr: f('i64', 8),
   /** Architectural segment registers ES CS SS DS FS GS LDTR TR: visible selector, hidden base/limit/attributes (descriptor bits 8..15, 20..23 as attributes word). */
@@ -69,6 +75,9 @@ function layOut(): { offsets: Record<StateField, number>; sizeBytes: number } {
   }
   return { offsets, sizeBytes: at };
 }
+
+/** Bits of `eventCare`. */
+export const EVENT_CARE = { /** IRET will unblock NMIs. */ nmiBlocked: 1, /** MONITOR has armed a line, which events disarm. */ monitor: 2, /** Somebody watches exceptions. */ watched: 4 } as const;
 
 const laid = layOut();
 

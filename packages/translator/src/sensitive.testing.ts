@@ -105,5 +105,6 @@ export function observe(row: SensitiveRow, bits: 32 | 64, ring: 0 | 3, policy: P
   if (result === 'halt') return 'exit';
   if (state.lo('gpr', 5) !== 0) throw new Error(`${row.name} did not come to its end: ${result} at ${state.big('rip').toString(16)}`);
   if ((vcpu.counters()['callouts'] ?? 0) >= (row.isOnce ? 1 : TURNS)) return 'callout';
-  return policy === 'bare' && (vcpu.counters()['untranslatable'] ?? 0) === 0 ? 'inline' : 'in-cache';
+  // what ran once was not worth translating
+  return policy === 'bare' && !row.isOnce && (vcpu.counters()['untranslatable'] ?? 0) === 0 ? 'inline' : 'in-cache';
 }

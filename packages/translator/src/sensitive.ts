@@ -41,6 +41,11 @@ const BOTH = [32, 64] as const, WIDE = [64] as const, NARROW = [32] as const;
 type Short = readonly [name: string, mnemonics: string, group: SensitiveRow['group'], why: string, code: string, bits: SensitiveRow['bits'], rules: SensitiveRow['rules'], isOnce?: boolean];
 
 const CALLED = rules(['callout', 'callout']);
+/** The common case is done by generated code; descriptors, privileges and modes that are not common are TypeScript's. */
+const CACHED = rules(['in-cache', 'in-cache']);
+const CACHED_PRIVILEGED = rules(['in-cache', '#GP']);
+/** Part of translated code where the flat mode stays. */
+const SEGMENT_LOAD = rules(['in-cache', 'in-cache'], ['inline', 'inline']);
 /** Works at CPL 0 through a callout, faults at CPL 3. */
 const PRIVILEGED = rules(['callout', '#GP']);
 const UNDEFINED = rules(['#UD', '#UD']);
@@ -62,19 +67,19 @@ const ROWS: readonly Short[] = [
   ['LSL', 'lsl', 'B', 'depends on CPL', 'mov ecx, 0x23\nlsl eax, ecx', BOTH, CALLED],
   ['VERR', 'verr', 'B', 'depends on CPL', 'mov ecx, 0x23\nverr cx', BOTH, CALLED],
   ['VERW', 'verw', 'B', 'depends on CPL', 'mov ecx, 0x23\nverw cx', BOTH, CALLED],
-  ['POP segment', 'pop', 'B', 'checks privilege, loads hidden state', 'push 0\npop fs', BOTH, CALLED],
+  ['POP segment', 'pop', 'B', 'checks privilege, loads hidden state', 'push 0\npop fs', BOTH, SEGMENT_LOAD],
   ['PUSH segment', 'push', 'B', 'shows CPL in a selector', 'push fs\npop @ax', BOTH, READ],
   ['CALL far', 'callf', 'B', 'checks privilege, may switch stacks or tasks', 'call far [far_pointer]', BOTH, CALLED],
   ['JMP far', 'jmpf', 'B', 'checks privilege, may switch tasks', 'jmp far [landed_pointer]\nlanded:', BOTH, CALLED],
-  ['INT n', 'int int3', 'B', 'goes through the IDT', 'int 0x80', BOTH, CALLED],
+  ['INT n', 'int int3', 'B', 'goes through the IDT', 'int 0x80', BOTH, CACHED],
   ['RET far', 'retf', 'B', 'checks privilege, may lower it', 'push CS_NOW\npush landed\n@retf\nlanded:', BOTH, CALLED],
   ['STR', 'str', 'B', 'shows the task register', 'str ax', BOTH, CALLED],
   ['MOV from segment', 'mov', 'B', 'shows CPL in a selector', 'mov eax, cs', BOTH, READ],
-  ['MOV to segment', 'mov', 'B', 'checks privilege, loads hidden state', 'xor eax, eax\nmov fs, eax', BOTH, CALLED],
-  ['LSS, LFS, LGS', 'lss lfs lgs', 'B', 'load a segment with its pointer', 'lfs eax, [null_pointer]', BOTH, CALLED],
-  ['LDS, LES', 'lds les', 'B', 'load a segment with its pointer', 'les eax, [data_pointer]', NARROW, CALLED],
+  ['MOV to segment', 'mov', 'B', 'checks privilege, loads hidden state', 'xor eax, eax\nmov fs, eax', BOTH, SEGMENT_LOAD],
+  ['LSS, LFS, LGS', 'lss lfs lgs', 'B', 'load a segment with its pointer', 'lfs eax, [null_pointer]', BOTH, SEGMENT_LOAD],
+  ['LDS, LES', 'lds les', 'B', 'load a segment with its pointer', 'les eax, [data_pointer]', NARROW, SEGMENT_LOAD],
   ['INTO', 'into', 'B', 'goes through the IDT', 'mov al, 0x7f\ninc al\ninto', NARROW, CALLED],
-  ['IRET', 'iret', 'B', 'may lower privilege, loads flags', '@iret_frame\n@iret\nlanded:', BOTH, CALLED],
+  ['IRET', 'iret', 'B', 'may lower privilege, loads flags', '@iret_frame\n@iret\nlanded:', BOTH, CACHED],
   ['INT1', 'int1', 'later', 'goes through the IDT whatever the gate says', 'int1', BOTH, CALLED],
   ['CLI', 'cli', 'privileged', 'changes IF, where IOPL allows', 'cli', BOTH, INTERRUPT_FLAG],
   ['STI', 'sti', 'privileged', 'changes IF, where IOPL allows', 'sti', BOTH, INTERRUPT_FLAG],
@@ -99,16 +104,16 @@ const ROWS: readonly Short[] = [
   ['WBINVD, WBNOINVD', 'wbinvd wbnoinvd', 'privileged', 'writes caches back', 'wbinvd', BOTH, PRIVILEGED],
   ['RDMSR', 'rdmsr', 'privileged', 'shows a model-specific register', 'mov ecx, 0x174\nrdmsr', BOTH, PRIVILEGED],
   ['WRMSR', 'wrmsr', 'privileged', 'changes a model-specific register', 'mov ecx, 0xc0000103\nxor eax, eax\nxor edx, edx\nwrmsr', BOTH, PRIVILEGED],
-  ['SWAPGS', 'swapgs', 'privileged', 'swaps GS bases', 'swapgs\nswapgs', WIDE, PRIVILEGED],
-  ['SYSRET', 'sysret', 'privileged', 'lowers privilege', 'mov ecx, landed\nmov r11d, 2\no64 sysret\nlanded:', WIDE, PRIVILEGED, true],
-  ['SYSEXIT', 'sysexit', 'privileged', 'lowers privilege', 'mov @cx, @sp\nmov edx, landed\n@sysexit\nlanded:', BOTH, PRIVILEGED, true],
+  ['SWAPGS', 'swapgs', 'privileged', 'swaps GS bases', 'swapgs\nswapgs', WIDE, CACHED_PRIVILEGED],
+  ['SYSRET', 'sysret', 'privileged', 'lowers privilege', 'mov ecx, landed\nmov r11d, 2\no64 sysret\nlanded:', WIDE, CACHED_PRIVILEGED, true],
+  ['SYSEXIT', 'sysexit', 'privileged', 'lowers privilege', 'mov @cx, @sp\nmov edx, landed\n@sysexit\nlanded:', BOTH, CACHED_PRIVILEGED, true],
   ['CLAC, STAC', 'clac stac', 'privileged', 'change EFLAGS.AC and with it SMAP', 'stac\nclac', BOTH, ABSENT_OUTSIDE],
   ['MONITOR', 'monitor', 'privileged', 'watches memory for MWAIT', 'mov eax, data\nxor ecx, ecx\nxor edx, edx\nmonitor', BOTH, ABSENT_OUTSIDE],
   ['MWAIT', 'mwait', 'privileged', 'waits for a store or an interrupt', 'xor eax, eax\nxor ecx, ecx\nmwait', BOTH, ABSENT_OUTSIDE],
   ['XSETBV', 'xsetbv', 'privileged', 'changes XCR0', 'xor ecx, ecx\nxgetbv\nxsetbv', BOTH, PRIVILEGED],
   ['XSAVES, XRSTORS', 'xsaves xrstors', 'privileged', 'save and load supervisor state', 'xor eax, eax\nxor edx, edx\nxsaves [aligned]', BOTH, rules(['in-cache', '#GP'])],
-  ['SYSCALL', 'syscall', 'later', 'raises privilege', 'syscall', WIDE, CALLED],
-  ['SYSENTER', 'sysenter', 'later', 'raises privilege', 'mov @cx, @sp\nmov edx, landed\nsysenter\nlanded:', BOTH, CALLED],
+  ['SYSCALL', 'syscall', 'later', 'raises privilege', 'syscall', WIDE, CACHED],
+  ['SYSENTER', 'sysenter', 'later', 'raises privilege', 'mov @cx, @sp\nmov edx, landed\nsysenter\nlanded:', BOTH, CACHED],
   ['CPUID', 'cpuid', 'later', 'shows the machine', 'xor eax, eax\ncpuid', BOTH, CALLED],
   ['RDTSC', 'rdtsc', 'later', 'shows time', 'rdtsc', BOTH, CALLED],
   ['RDTSCP', 'rdtscp', 'later', 'shows time and TSC_AUX', 'rdtscp', BOTH, CALLED],

@@ -1,0 +1,189 @@
+/* @hot: whole states are compared, word by word. */
+/** The generated common cases of system instructions and events against the TypeScript that is their reference, on the same random states. */
+import { STATE, STATE_SIZE_BYTES } from '@vmm/state';
+import { expect, it } from 'vitest';
+import { CR0, CR4, EFER, EFLAGS, SEG, VECTOR } from './architecture.ts';
+import { AT, SELECTOR } from './cpu.testing.ts';
+import type { TestMachine } from './cpu.testing.ts';
+import { deliverException } from './exceptions.ts';
+import { recomputeMode, refreshSegments } from './mode.ts';
+import { wholeMachine } from './whole.testing.ts';
+
+const CASES = 12_000;
+/** Tables and stacks of the fixture lie below this. */
+const COMPARED_BYTES = 0xb_0000;
+const STACK = 0x8_0000, HANDLER = 0x6000;
+/** Where the two may differ: scratch memory, and counts that only one of them keeps. */
+const UNCOMPARED = ['scratch', 'deliveredFaults', 'pending', 'faultError', 'faultAddress'] as const;
+
+/** xorshift32: the same cases every time. */
+class Random {
+  #state: number;
+  constructor(seed: number) { this.#state = seed | 1; }
+  next(): number {
+    this.#state ^= this.#state << 13;
+    this.#state ^= this.#state >>> 17;
+    this.#state ^= this.#state << 5;
+    return this.#state >>> 0;
+  }
+  below(limit: number): number { return this.next() % limit; }
+  pick<T>(items: readonly T[]): T { return items[this.below(items.length)] as T; }
+  chance(outOf: number): boolean { return this.below(outOf) === 0; }
+  /** Mostly what is common. */
+  mostly<T>(common: T, others: readonly T[], outOf = 8): T { return this.chance(outOf) ? this.pick(others) : common; }
+}
+
+const ACCESS = [0x92, 0x93, 0x96, 0x97, 0x90, 0x91, 0x9a, 0x9b, 0x98, 0x9e, 0x9f, 0xb3, 0xbb, 0xd3, 0xf2, 0xf3, 0xf1, 0xfb, 0xff, 0x13, 0x7b, 0x89, 0x82, 0xec, 0x8e];
+const GATES = [0x8e, 0x8f, 0xee, 0xef, 0x86, 0x87, 0xe6, 0x85, 0x0e, 0x8c];
+const NAMED = Object.values(SELECTOR);
+
+/** Descriptors that exist keep their kind, most of them accessed; some are anything. */
+function randomizeTables(m: TestMachine, random: Random, isLong: boolean): void {
+  for (let at = 8; at < 0x100; at += 8) {
+    const access = m.read8(AT.gdt + at + 5);
+    if (access & 0x10) m.write8(AT.gdt + at + 5, random.chance(12) ? access : access | 1);
+    if (random.chance(10)) m.descriptor(at, { base: random.mostly(0, [AT.tss, 0x1_0000, 0xffff_f000]), limit: random.mostly(0xf_ffff, [0x67, 0xffff, 0, 0xfff]), access: random.pick(ACCESS), flags: random.pick([0xc, 0xc, 0x4, 0, 0x8, 0xa, 0x2, 0xe]) });
+  }
+  for (let vector = 0; vector < 0x40; vector++) {
+    const selector = random.mostly(isLong ? SELECTOR.code64 : SELECTOR.code0, [...NAMED, 0, 4, 0xff8]), access = random.mostly(random.pick([0x8e, 0xee, 0x8f, 0xef]), GATES);
+    if (isLong) m.gate64(vector, selector, random.mostly(BigInt(HANDLER), [0xffff_ffff_8000_0000n, 0x8000_0000_0000n, 0x1234_5678_9000n]), { access, ist: random.mostly(0, [1, 2, 7], 3) });
+    else m.gate(vector, selector, random.mostly(HANDLER, [0xffff_ff00]), access);
+  }
+  const stacks = [STACK, 0x8_0ff8, 0x8_0010, 0, 2, 0xffff_fff0];
+  if (isLong) {
+    m.write64(AT.tss + 4, BigInt(random.mostly(0x9_0000, stacks)));
+    if (random.chance(10)) m.write64(AT.tss + 4, 0x8000_0000_0000n);
+  } else {
+    m.write32(AT.tss + 4, random.mostly(0x9_0000, stacks));
+    m.write32(AT.tss + 8, random.mostly(SELECTOR.data0, [...NAMED, 0]));
+    m.write32(AT.tss + 16, random.mostly(SELECTOR.data1, [...NAMED, 0]));
+  }
+}
+
+function randomMode(m: TestMachine, random: Random): boolean {
+  const rare = random.chance(6) ? EFLAGS.TF | EFLAGS.NT | EFLAGS.AC | EFLAGS.ID : EFLAGS.AC;
+  const rflags = random.next() & (EFLAGS.IF | EFLAGS.IOPL_MASK | EFLAGS.CF | EFLAGS.ZF | EFLAGS.SF | EFLAGS.OF | EFLAGS.PF | EFLAGS.AF | EFLAGS.DF | rare) | 2;
+  const rsp = random.mostly(STACK, [STACK + 4, STACK + 0xff8, 0x8_0008, 2, 0, 0xffff_fffc]);
+  const cr4 = random.mostly(0, [CR4.SMAP, CR4.SMEP, CR4.FSGSBASE]), am = random.mostly(0, [CR0.AM], 4);
+  const isLong = random.chance(2), cpl = random.mostly(random.pick([0, 3] as const), [1] as const, 12);
+  const owner = cpl === 3 || random.chance(2) ? 4 : 0;
+  if (isLong) {
+    m.long(cpl === 1 ? 0 : cpl, { rflags, rsp, cr4: cr4 | CR4.PAE, cr0: CR0.PE | CR0.PG | am, idtr: { base: AT.idt, limit: random.mostly(0x3ff, [0xff]) } });
+    m.write64(AT.pml4, BigInt(AT.pdpt | 0x27));
+    m.write64(AT.pdpt, BigInt(AT.pd | 0x27));
+    m.write64(AT.pd, BigInt(0xe3 | owner));
+    // user mode of 32 bits, and a kernel in compatibility mode
+    if (random.chance(6)) m.state.set('segmentAttributes', 0xc09b | m.cpl << 5, SEG.CS);
+  } else {
+    m.write32(AT.pd, 0xe3 | owner);
+    m.protected(cpl, { rflags, rsp, cr4: cr4 | CR4.PSE, cr0: CR0.PE | CR0.PG | am, cr3: AT.pd, idtr: { base: AT.idt, limit: random.mostly(0x1ff, [0x7f]) } });
+    m.write32(AT.pd, 0xe3 | owner);
+    if (random.chance(12)) m.state.set('eflags', m.state.get('eflags') | EFLAGS.VM);
+  }
+  if (random.chance(8)) m.state.set('segmentAttributes', random.pick([0x93, 0x4093, 0xc091, 0xc097, 0x1_0000]), random.pick([SEG.SS, SEG.DS, SEG.FS]));
+  if (random.chance(12)) m.state.setNumber('segmentBase', 0x1000, random.pick([SEG.SS, SEG.DS, SEG.GS, SEG.CS]));
+  if (random.chance(20)) m.cpu.isNmiBlocked = true;
+  if (random.chance(20)) m.cpu.monitored.isArmed = true;
+  m.state.set('interruptWaits', random.below(2));
+  for (const [field, value] of [['sysenterCs', random.mostly(0x60, [0])], ['sysenterEip', 0xc000_1000], ['sysenterEsp', 0x9_0000], ['fmask', random.mostly(0x4_7700, [0])]] as const) m.state.setNumber(field, value);
+  m.state.setBig('star', random.mostly(0x0023_0010_0000_0000n, [0xffff_fff8_0000_0000n]));
+  m.state.setBig('lstar', 0xffff_ffff_8100_0000n);
+  m.state.setBig('kernelGsBase', 0xffff_8880_1234_5000n);
+  m.state.setBig('efer', m.state.big('efer') & ~BigInt(EFER.SCE) | BigInt(random.mostly(EFER.SCE, [0])));
+  recomputeMode(m.cpu);
+  refreshSegments(m.state);
+  return isLong;
+}
+
+/** What a return may find on the stack. */
+function placeFrame(m: TestMachine, random: Random, isLong: boolean): void {
+  const ring = random.pick([0, 3]), code = ring === 0 ? isLong ? SELECTOR.code64 : SELECTOR.code0 : isLong && random.chance(2) ? SELECTOR.user64 : SELECTOR.code3;
+  const flags = (random.next() & (EFLAGS.IF | EFLAGS.CF | EFLAGS.ZF | EFLAGS.DF | EFLAGS.IOPL_MASK | EFLAGS.RF | EFLAGS.AC | EFLAGS.ID)) | random.mostly(2, [EFLAGS.TF, EFLAGS.NT, EFLAGS.VM]);
+  const rip = random.mostly(0x5000n, [0x8000_0000_0000n, 0xffff_ffff_8000_0000n, 0xffff_0000n]), data = ring === 0 ? random.mostly(SELECTOR.data0, [0]) : SELECTOR.data3;
+  const words = [rip, BigInt(random.mostly(code, [...NAMED, 0, 0xff8])), BigInt(flags), random.mostly(0x7_0000n, [0xffff_8880_0000_0008n]), BigInt(random.mostly(data, [...NAMED, 3, 1]))];
+  words.forEach((word, index) => {
+    if (isLong && m.state.get('modeKey') & 2) m.write64((m.rsp & 0xf_ffff) + 8 * index, word);
+    else m.write32((m.rsp & 0xf_ffff) + 4 * index, Number(word & 0xffff_ffffn));
+  });
+}
+
+interface Operation { readonly name: string; readonly generated: () => number; readonly reference: () => void }
+
+function randomOperation(m: TestMachine, random: Random, call: (name: string, ...args: readonly (number | bigint)[]) => number): Operation {
+  const size = random.mostly(m.state.get('modeKey') & 2 ? 8 : 4, [2, 4, 8]), next = m.state.big('rip') + 2n;
+  const sized = (name: string, callout: Parameters<TestMachine['call']>[0] = name as 'sysexit'): Operation => ({ name, generated: () => call(name, size), reference: () => { m.call(callout, [], size); } });
+  switch (random.below(9)) {
+    case 0: {
+      const index = random.mostly(random.pick([SEG.ES, SEG.DS, SEG.FS, SEG.GS]), [SEG.SS]), selector = random.mostly(random.pick([SELECTOR.data0, SELECTOR.data3, SELECTOR.code0, SELECTOR.conforming]), [...NAMED, 0, 1, 3, 0xff8, 0x17]);
+      return { name: 'loadSegment', generated: () => call('loadSegment', index, selector), reference: () => { m.call('load_segment', [index, selector], 2); } };
+    }
+    case 1: case 2: {
+      const vector = random.below(0x44);
+      return { name: 'softwareInterrupt', generated: () => call('softwareInterrupt', vector, next), reference: () => { m.call('int_n', [vector]); } };
+    }
+    case 3: case 4: {
+      const vector = random.mostly(random.pick([VECTOR.PF, VECTOR.DE, VECTOR.UD, VECTOR.AC, VECTOR.NP]), [VECTOR.GP, VECTOR.DB, VECTOR.NM]);
+      m.state.set('faultVector', vector);
+      m.state.set('faultError', random.below(32));
+      m.state.setWords('faultAddress', random.next() | 0, m.state.get('modeKey') & 2 ? random.next() | 0 : 0);
+      return { name: 'deliverFault', generated: () => call('deliverFault'), reference: () => { deliverException(m.cpu); } };
+    }
+    case 5: case 6: return sized('interruptReturn', 'iret');
+    case 7: return random.pick([sized('sysexit'), sized('sysret'), { name: 'syscall', generated: () => call('syscall', next), reference: () => { m.call('syscall', [], size); } }]);
+    default: return random.pick([
+      { name: 'sysenter', generated: () => call('sysenter'), reference: () => { m.call('sysenter', [], size); } },
+      { name: 'swapgs', generated: () => call('swapgs'), reference: () => { m.call('swapgs', [], size); } },
+    ]);
+  }
+}
+
+it('does what TypeScript does, or nothing', () => {
+  const { vcpu, m } = wholeMachine();
+  const core = vcpu.handlers.imports['core'] as Record<string, (...args: readonly (number | bigint)[]) => number>;
+  const { i32, base } = m.state, from = base >> 2, stateWords = STATE_SIZE_BYTES >> 2, ram = m.memory.ramBase >> 2, ramWords = COMPARED_BYTES >> 2;
+  const before = new Int32Array(stateWords + ramWords), after = new Int32Array(stateWords + ramWords);
+  const save = (to: Int32Array): void => {
+    to.set(i32.subarray(from, from + stateWords));
+    to.set(i32.subarray(ram, ram + ramWords), stateWords);
+  };
+  const restore = (source: Int32Array): void => {
+    i32.set(source.subarray(0, stateWords), from);
+    i32.set(source.subarray(stateWords), ram);
+  };
+  const uncompared = new Set(UNCOMPARED.flatMap((field) => Array.from({ length: field === 'scratch' ? 64 : 2 }, (_, word) => (STATE[field] >> 2) + word)));
+  for (const word of [...uncompared]) if (word === (STATE.pending >> 2) + 1 || word === (STATE.deliveredFaults >> 2) + 1 || word === (STATE.faultError >> 2) + 1) uncompared.delete(word);
+  const where = (word: number): string => {
+    if (word >= stateWords) return `memory ${(4 * (word - stateWords)).toString(16)}`;
+    const [field, at] = Object.entries(STATE).findLast(([, offset]) => offset <= 4 * word) ?? ['?', 0];
+    return `${field} + ${String(4 * word - at)}`;
+  };
+  const firstDifference = (expected: Int32Array): string | undefined => {
+    for (let word = 0; word < stateWords; word++) if (i32[from + word] !== expected[word] && !uncompared.has(word)) return where(word);
+    for (let word = 0; word < ramWords; word++) if (i32[ram + word] !== expected[stateWords + word]) return where(stateWords + word);
+    return undefined;
+  };
+  const done = new Map<string, number>();
+  for (let seed = 1; seed <= CASES; seed++) {
+    const random = new Random(seed * 2654435761), isLong = randomMode(m, random);
+    randomizeTables(m, random, isLong);
+    placeFrame(m, random, isLong);
+    const { name, generated, reference } = randomOperation(m, random, (helper, ...args) => core[`helper:${helper}`]!(...args));
+    const what = `seed ${String(seed)}: ${name}, ${isLong ? 'long' : 'protected'} mode, CPL ${String(m.cpl)}`;
+    // the pages are at hand, as the accesses before would have it
+    for (const page of [AT.gdt, AT.idt, AT.tss, STACK - 4096, STACK, 0x8_f000, 0x9_0000]) m.cpu.mmu.readSystem8(page, 0);
+    if (name !== 'deliverFault') m.state.set('faultVector', -1);
+    save(before);
+    if (generated() === 0) {
+      if (name !== 'loadSegment') expect(firstDifference(before), `${what} gave up`).toBeUndefined();
+      continue;
+    }
+    done.set(name, (done.get(name) ?? 0) + 1);
+    save(after);
+    restore(before);
+    reference();
+    expect(firstDifference(after), what).toBeUndefined();
+    expect(m.fault, what).toBeUndefined();
+  }
+  expect(Object.fromEntries([...done].filter(([, count]) => count < 50))).toEqual({});
+  expect([...done.keys()].sort()).toEqual(['deliverFault', 'interruptReturn', 'loadSegment', 'softwareInterrupt', 'swapgs', 'syscall', 'sysenter', 'sysexit', 'sysret']);
+}, 60_000);

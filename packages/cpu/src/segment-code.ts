@@ -1,0 +1,39 @@
+import * as w from '@vmm/wasm';
+import type { Expr, FunctionRef, ModuleBuilder } from '@vmm/wasm';
+import { ATTRIBUTE, SEG } from './architecture.ts';
+import { MODE } from './mode.ts';
+import { giveUpIf, giveUpUnless, isSet } from './state-code.ts';
+import { descriptorOf, dplOf, hasAttributes, isNull } from './table-code.ts';
+import type { TableFunctions } from './table-code.ts';
+
+const PRESENT = ATTRIBUTE.P | ATTRIBUTE.S | ATTRIBUTE.ACCESSED;
+
+/**
+ * (segment, selector) -> 1: `loadSegment` of a data segment register is done, and code goes on in the mode it was made for. 0: do it in TypeScript,
+ * (again) from the start.
+ */
+export function defineLoadSegment(module: ModuleBuilder, t: TableFunctions): FunctionRef {
+  const { state } = t;
+  return module.define(['i32', 'i32'], ['i32'], (fn) => {
+    const index = fn.param(0), selector = fn.param(1), key = fn.let(state.word('modeKey'));
+    giveUpIf(fn, w.or(w.eqz(w.and(key, w.i32(MODE.PROTECTED))), w.eq(index, w.i32(SEG.SS))));
+    fn.if(isNull(selector), () => {
+      const word = fn.let(w.shl(index, w.i32(2)));
+      state.setWord(fn, 'selector', w.and(selector, w.i32(0xffff)), 0, word);
+      state.setLong(fn, 'segmentBase', w.i64(0), 0, w.shl(index, w.i32(3)));
+      state.setWord(fn, 'segmentLimit', w.i32(0), 0, word);
+      state.setWord(fn, 'segmentAttributes', w.i32(ATTRIBUTE.UNUSABLE), 0, word);
+    }, () => {
+      const { lo, hi } = descriptorOf(fn, t, selector);
+      giveUpUnless(fn, hasAttributes(hi, PRESENT, PRESENT));
+      const has = (mask: number, wanted: number): Expr => hasAttributes(hi, mask, wanted);
+      giveUpIf(fn, has(ATTRIBUTE.CODE | ATTRIBUTE.READABLE, ATTRIBUTE.CODE));
+      const dpl = fn.let(dplOf(hi)), isConforming = has(ATTRIBUTE.CODE | ATTRIBUTE.CONFORMING, ATTRIBUTE.CODE | ATTRIBUTE.CONFORMING);
+      const isInner = w.or(w.gtU(w.and(selector, w.i32(3)), dpl), w.gtU(state.word('cpl'), dpl));
+      giveUpIf(fn, w.and(isInner, w.eqz(isConforming)));
+      fn.callVoid(t.setSegment.index, [index, selector, lo, hi]);
+    });
+    fn.callVoid(t.refreshSegment.index, [index]);
+    fn.return(w.eqz(isSet(w.xor(state.word('modeKey'), key))));
+  });
+}
