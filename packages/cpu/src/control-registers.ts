@@ -8,7 +8,7 @@ import { isCode64, recomputeMode, refreshSegments, refreshSingleStep } from './m
 import { DONE, FAULT } from './status.ts';
 import type { Status } from './status.ts';
 
-const CR0_WRITABLE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
+export const CR0_WRITABLE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
 /** Changes of these alter translations or permissions. SDM vol 3A §4.10.4.1 */
 const CR0_PAGING = CR0.PE | CR0.PG | CR0.WP;
 const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PKE | CR4.PKS;
@@ -237,6 +237,7 @@ export function writeXcr(cpu: Cpu): Status {
 
 /** After boot state or a snapshot: everything derived from control registers. */
 export function refreshAll(cpu: Cpu): void {
+  cpu.cpuidCache.clear();
   cpu.linearWidthChanged();
   armBreakpoints(cpu);
   cpu.mmu.controlChanged();

@@ -7,6 +7,7 @@ import { initCpu, resetCpu, startCpu } from './boot-state.ts';
 import { BranchTrap } from './branch-trap.ts';
 import { noteDataAccess } from './breakpoints.ts';
 import { CpuidTable } from './cpuid.ts';
+import { CpuidCache } from './cpuid-cache.ts';
 import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
 import type { FeatureName } from './cpuid-features.ts';
 import type { FpuErrorPin } from './fpu-error.ts';
@@ -62,6 +63,7 @@ export class Cpu {
   readonly random: RandomWord;
   readonly raiseFpuError: FpuErrorPin | undefined;
   readonly cpuid: CpuidTable;
+  readonly cpuidCache: CpuidCache;
   readonly msrs: MsrBank;
   readonly stack: StackCursor;
 
@@ -123,6 +125,7 @@ export class Cpu {
       hasApic: options.apic !== undefined, apicId: this.index, add: options.addFeatures ?? [], drop: options.dropFeatures ?? [],
     });
     this.#widestBit = this.cpuid.has('la57') ? 24 : 15;
+    this.cpuidCache = new CpuidCache(options.state);
     this.msrs = new MsrBank(this);
     this.stack = new StackCursor(this);
     this.monitored = new MonitoredLine(options.state);

@@ -180,5 +180,6 @@ export function cpuid(cpu: Cpu): Status {
   cpu.setGpr32(GPR.RBX, liveEbx);
   cpu.setGpr32(GPR.RCX, liveEcx);
   cpu.setGpr32(GPR.RDX, liveEdx);
+  cpu.cpuidCache.note(leaf, subleaf, eax, liveEbx, liveEcx, liveEdx);
   return DONE;
 }

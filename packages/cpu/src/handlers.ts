@@ -9,6 +9,8 @@ import { commonForms, isHot } from './common-forms.ts';
 export interface HostImports {
   readonly access: (lo: number, hi: number, size: number, kind: number) => number;
   readonly commit: () => number;
+  /** The time-stamp counter without its offset, -1 if it must be asked for in another way. */
+  readonly readTime: () => number;
   readonly callout: (id: number, size: number) => number;
   readonly lookup: (host: number) => number;
   /** The interpreter's own block at a host address, even where translated code exists. */

@@ -235,6 +235,7 @@ export class InterpreterMachine extends Machine {
     this.setState64('rip', this.#ip());
     this.exits.dispatch();
   }
+  override instructionsLeft(): Expr { return this.state32('budget'); }
   dispatch(): void { this.exits.dispatch(); }
   repeat(): void {
     this.setState64('rip', this.currentIp());

@@ -24,7 +24,8 @@ export interface InterpreterGeometry {
 export type DefineAccess = (module: ModuleBuilder, slow: FunctionRef) => GeneratedAccess;
 /** For an MMU that defines nothing. */
 function slowAccessOnly(module: ModuleBuilder, slow: FunctionRef): GeneratedAccess {
-  return { access: slow, tryAccess: module.define(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], (fn) => { fn.return(w.i32(0)); }) };
+  const never = (parameters: number): FunctionRef => module.define(Array.from({ length: parameters }, () => 'i32'), ['i32'], (fn) => { fn.return(w.i32(0)); });
+  return { access: slow, tryAccess: never(6), invalidatePage: never(2) };
 }
 
 export const TABLE_SIZE = 32768;
@@ -169,6 +170,7 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           fn.store(64, jump, jumps, fn.get(rip));
           fn.store(32, jump, jumps + 8, w.load('i32', 32, w.i32(0), at('tlbTag')));
           fn.store(32, jump, jumps + 12, w.or(region, w.shl(key, w.i32(16))));
+          fn.store(8, w.and(w.wrap(w.shrU(fn.get(rip), w.i64(12))), w.i32(VCPU_LAYOUT.jumpPages - 1)), jumps + VCPU_LAYOUT.jumpEntries * 16, w.i32(1));
           const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [w.i32(0)], region));
           fn.brIf(dispatch, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
           // it has set rip itself and wants a fault delivered; or a check at an entry failed: what is at rip must be interpreted this time
@@ -305,8 +307,9 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const interpreted = module.importFunction('env', 'interpreted', ['i32'], ['i32']);
   const becameHot = module.importFunction('env', 'becameHot', ['i32']);
   const stateBase = geometry.privateBase + VCPU_LAYOUT.state;
-  const { access, tryAccess } = defineAccess(module, slowAccess);
-  const system = defineSystemFunctions(module, geometry.privateBase, tryAccess), helpers = { ...defineHelpers(module, stateBase), ...system };
+  const readTime = module.importFunction('env', 'readTime', [], ['f64']);
+  const generated = defineAccess(module, slowAccess), { access } = generated;
+  const system = defineSystemFunctions(module, geometry.privateBase, generated, readTime), helpers = { ...defineHelpers(module, stateBase), ...system };
   const segmentLinear = defineSegmentLinear(module, stateBase, callout);
   const offset = defineOffset(module, geometry);
   const core: InterpreterCore = {
@@ -344,6 +347,6 @@ export type HelperTypes = Readonly<Record<string, readonly [readonly ValueType[]
 
 /** Parameter and result types of the helper functions, for modules that import them. */
 export function helperTypes(): HelperTypes {
-  const module = new ModuleBuilder(), helpers = { ...defineHelpers(module, 0), ...defineSystemFunctions(module, 0, slowAccessOnly(module, module.declare([])).tryAccess) };
+  const module = new ModuleBuilder(), helpers = { ...defineHelpers(module, 0), ...defineSystemFunctions(module, 0, slowAccessOnly(module, module.declare([])), module.declare([], ['f64'])) };
   return Object.fromEntries(Object.entries(helpers).map(([name, ref]) => [name, [ref.type.params, ref.type.results]]));
 }

@@ -11,6 +11,8 @@ export interface ModeFunctions {
   readonly refreshSegment: FunctionRef;
   /** `recomputeMode`. */
   readonly recomputeMode: FunctionRef;
+  /** The MMU's `contextChanged`. */
+  readonly contextChanged: FunctionRef;
 }
 
 const one = w.i32(1);
@@ -80,5 +82,5 @@ export function defineModeFunctions(module: ModuleBuilder, stateBase: number): M
     fn.unless(is64, () => { fn.callVoid(refreshFlat.index, []); });
     fn.callVoid(contextChanged.index, []);
   });
-  return { refreshSegment, recomputeMode };
+  return { refreshSegment, recomputeMode, contextChanged };
 }

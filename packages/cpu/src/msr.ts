@@ -122,7 +122,10 @@ const REGISTERS: Rows = [
   [MSR.APIC_BASE, {
     name: 'APIC_BASE', needs: 'apic',
     read: (cpu, bank) => cpu.apic ? bank.answer(cpu.apic.apicBaseLow, cpu.apic.apicBaseHigh) : false,
-    write: (cpu, lo, hi) => hi >>> cpu.model.physicalBits - 32 === 0 && (cpu.apic?.writeApicBase(lo, hi) ?? false),
+    write(cpu, lo, hi) {
+      cpu.cpuidCache.clear();
+      return hi >>> cpu.model.physicalBits - 32 === 0 && (cpu.apic?.writeApicBase(lo, hi) ?? false);
+    },
   }],
   [0x2a, constant('EBL_CR_POWERON', 0, 0, ignore)],
   [0x34, { name: 'SMI_COUNT', read: (cpu, bank) => bank.answer(cpu.management.count, 0), write: refuse }],

@@ -54,6 +54,8 @@ export interface CpuClock {
   readTsc(): bigint;
   /** The same as a number (below 2^53), for clocks that have it: guests read the time stamp often. */
   readTscNumber?(): number;
+  /** So many instructions of generated code may pass between two looks at the clock. Default 0: every RDTSC looks. Needs `readTscNumber`. */
+  readonly toleranceInstructions?: number;
   readonly tscHz: number;
 }
 

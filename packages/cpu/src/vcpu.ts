@@ -102,6 +102,7 @@ export class Vcpu {
   readonly #flagsWord: number;
   readonly #waitsWord: number;
   readonly #repeatedWord: number;
+  readonly #timeWord: number;
   #didRefuseAddress = false;
   readonly #recent: RecentInstructions;
   readonly #translator: Translator | undefined;
@@ -121,7 +122,9 @@ export class Vcpu {
     this.#flagsWord = state.base + STATE.eflags >> 2;
     this.#waitsWord = state.base + STATE.interruptWaits >> 2;
     this.#repeatedWord = state.base + STATE.exitReason >> 2;
+    this.#timeWord = state.base + STATE.timeStamp >> 2;
     state.set('faultVector', -1);
+    state.set('timeStampTolerance', options.clock.toleranceInstructions ?? 0);
     ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
     this.mmu = options.createMmu({
       memory, state, privateBase, model: pagingModelOf(options.model), lastSegmentWasStack: () => this.#noteRefusedAddress(),
@@ -134,14 +137,19 @@ export class Vcpu {
     this.handlers = new HandlerTable({ privateBase, memoryPages }, memory.memory, {
       access: (lo, hi, size, kind) => this.#access(lo, hi, size, kind as AccessKind),
       commit: () => this.mmu.commit(),
+      readTime: () => options.clock.readTscNumber?.() ?? -1,
       callout: (id, size) => {
+        this.#forgetTime();
         this.calloutCounts[id]!++;
         const status = callouts[id]!(this.cpu, size);
         if (status === REDISPATCH) this.#redispatched();
         return status;
       },
       // WebAssembly hands host addresses over as signed numbers
-      lookup: (host) => this.blocks.lookup(host >>> 0),
+      lookup: (host) => {
+        this.#forgetTime();
+        return this.blocks.lookup(host >>> 0);
+      },
       interpreted: (host) => this.blocks.interpreted(host >>> 0),
       becameHot: (host) => { this.#translator?.request(host >>> 0); },
     }, this.mmu.defineAccess?.bind(this.mmu));
@@ -171,11 +179,18 @@ export class Vcpu {
   /** 0: a fault is recorded, or nothing is and the instruction must be retried because translated code died (it may be what is running). */
   #access(lo: number, hi: number, size: number, kind: AccessKind): number {
     if (this.#words[this.#faultWord] !== -1) return 0;
+    this.#forgetTime();
     if (this.cpu.watchesData) this.cpu.noteAccess(lo, hi, size, kind);
     if (this.#translator === undefined || (kind & 1) === 0) return this.mmu.access(lo, hi, size, kind);
     const before = this.#translator.deaths;
     const host = this.mmu.access(lo, hi, size, kind);
     return this.#translator.deaths === before ? host : 0;
+  }
+
+  /** Time may have passed that generated code has not seen in its budget. */
+  #forgetTime(): void {
+    this.#words[this.#timeWord] = 0;
+    this.#words[this.#timeWord + 1] = 0;
   }
 
   reset(): void {
@@ -222,6 +237,7 @@ export class Vcpu {
       if (!fault) {
         this.#words[this.#budgetWord] = budget;
         this.#words[this.#repeatedWord] = 0;
+        this.#forgetTime();
         this.events.runs++;
         const reason = this.handlers.run();
         let retired = budget - this.#words[this.#budgetWord]!;

@@ -17,10 +17,17 @@ function mov(m: Machine): void {
     // a register takes the zero-extended selector at operand size, memory always 16 bits
     m.write(0, m.resize(2, m.sizeOf(0), m.read(1)));
   } else if (to?.kind === 'cr' || to?.kind === 'dr') {
-    const value = m.read(1);
-    m.callout(to.kind === 'cr' ? 'mov_to_cr' : 'mov_to_dr', [w.extendU(m.number(0)), value], m.sizeOf(1));
-  } else if (from?.kind === 'cr' || from?.kind === 'dr') {
-    m.callout(from.kind === 'cr' ? 'mov_from_cr' : 'mov_from_dr', [w.extendU(m.number(1))], m.sizeOf(0));
+    const value = m.read(1), size = m.sizeOf(1);
+    if (to.kind === 'dr') m.callout('mov_to_dr', [w.extendU(m.number(0)), value], size);
+    else m.unless(m.helper('setControlRegister', m.number(0), m.resize(size, 8, value)), () => { m.uncommon('mov_to_cr', [w.extendU(m.number(0)), value], size); });
+  } else if (from?.kind === 'cr') {
+    const size = m.sizeOf(0), at = m.helper('controlRegister', m.number(1));
+    m.when(at, () => { m.write(0, m.let(w.load(m.typeOf(size), (size * 8) as w.Width, at))); }, () => {
+      m.uncommon('mov_from_cr', [w.extendU(m.number(1))], size);
+      m.write(0, m.calloutResult(size));
+    });
+  } else if (from?.kind === 'dr') {
+    m.callout('mov_from_dr', [w.extendU(m.number(1))], m.sizeOf(0));
     m.write(0, m.calloutResult(m.sizeOf(0)));
   } else m.write(0, m.read(1, m.sizeOf(0)));
 }

@@ -2,13 +2,15 @@
 import * as w from '@vmm/wasm';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
 import type { CalloutName } from './callout-names.ts';
-import { ES, RAX, RDX } from './machine.ts';
+import { ES, FS, GS, RAX, RBX, RCX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { transferOr } from './integer-control.ts';
 import { GP } from './sse-access.ts';
 import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
 
 const DIRECTION = 1 << 10, INTERRUPTS = 1 << 9, TRAP = 1 << 8, RESUME = 1 << 16, VIRTUAL_8086 = 1 << 17, LINE_BYTES = 64;
+/** Bits of CR0 and CR4. */
+const TASK_SWITCHED = 1 << 3, TIME_STAMP_DISABLE = 1 << 2, FSGSBASE = 1 << 16;
 /** What POPF changes rarely: TF, IOPL, NT, AC, ID; of a 16-bit image the low half. */
 const RARE = TRAP | 3 << 12 | 1 << 14 | 1 << 18 | 1 << 21;
 
@@ -67,6 +69,50 @@ const withAddress = (name: CalloutName, options: { ends?: boolean; write?: boole
   run: (m) => { m.callout(name, [m.address(0, options.bytes ?? 1, options.write ?? false)], m.size); },
 });
 
+/** `isDone`: a function of the interpreter's module has done it; otherwise nothing has happened yet. */
+function orElse(m: Machine, isDone: w.Expr, name: CalloutName, args: readonly w.Expr[] = [], size = 4): void { m.unless(isDone, () => { m.uncommon(name, args, size); }); }
+
+const joined = (m: Machine): w.Expr => m.let(w.or(w.extendU(m.register(RAX, 4)), w.shl(w.extendU(m.register(RDX, 4)), w.i64(32))));
+function setSplit(m: Machine, value: w.Expr): void {
+  m.setRegister(RAX, 4, w.wrap(value));
+  m.setRegister(RDX, 4, w.wrap(w.shrU(value, w.i64(32))));
+}
+
+function identify(m: Machine): void {
+  const entry = m.helper('cpuidEntry', m.register(RAX, 4), m.register(RCX, 4));
+  m.when(entry, () => { [RAX, RBX, RCX, RDX].forEach((register, i) => { m.setRegister(register, 4, m.let(w.load('i32', 32, entry, 4 * i))); }); }, () => { m.uncommon('cpuid'); });
+}
+/** CR4.TSD keeps it from users. */
+function readTimeStamp(m: Machine, name: 'rdtsc' | 'rdtscp'): void {
+  const time = m.local('i64');
+  m.fn.set(time, w.i64(-1, -1));
+  m.when(w.or(isSystem(m), w.eqz(w.and(m.state64('cr4'), w.i64(TIME_STAMP_DISABLE)))), () => { m.fn.set(time, m.helper('timeStamp', m.instructionsLeft())); });
+  m.when(w.ne(m.fn.get(time), w.i64(-1, -1)), () => {
+    setSplit(m, m.fn.get(time));
+    if (name === 'rdtscp') m.setRegister(RCX, 4, w.wrap(m.state64('tscAux')));
+  }, () => { m.uncommon(name); });
+}
+/** Segment bases; the others are TypeScript's. */
+function readMsr(m: Machine): void {
+  const at = m.helper('baseRegister', m.register(RCX, 4));
+  m.when(at, () => { setSplit(m, m.let(w.load('i64', 64, at))); }, () => { m.uncommon('rdmsr'); });
+}
+function writeBase(m: Machine, segment: number, name: 'wrfsbase' | 'wrgsbase'): void {
+  const value = m.let(wide(m, m.sizeOf(0), m.read(0)));
+  orElse(m, m.helper('writeBase', w.i32(segment), value), name, [value], m.sizeOf(0));
+}
+/** RDFSBASE, RDGSBASE. */
+function readBase(m: Machine, segment: number, name: 'rdfsbase' | 'rdgsbase'): void {
+  const size = m.sizeOf(0);
+  m.when(w.ne(w.and(m.state64('cr4'), w.i64(FSGSBASE)), w.i64(0)), () => {
+    const base = m.state64('segmentBase', segment);
+    m.write(0, size === 8 ? base : w.wrap(base));
+  }, () => {
+    m.uncommon(name, [], size);
+    m.write(0, m.calloutResult(size));
+  });
+}
+
 function wide(m: Machine, size: number, value: w.Expr): w.Expr { return size === 8 ? value : w.extendU(value); }
 
 /** LAR and LSL: the destination changes only where ZF was set; the callout says in result word 1. */
@@ -91,19 +137,20 @@ export const SYSTEM: InstructionTable = {
   cld: { run: (m) => { m.setState32('eflags', w.and(m.state32('eflags'), w.i32(~DIRECTION))); } },
   std: { run: (m) => { m.setState32('eflags', w.or(m.state32('eflags'), w.i32(DIRECTION))); } },
   cli: { ends: false, run: clearInterrupts }, sti: { ends: false, run: setInterrupts }, sti_last: simple('sti', { ends: true }),
-  hlt: simple('hlt', { ends: true }), clac: simple('clac', { ends: true }), stac: simple('stac', { ends: true }),
+  hlt: simple('hlt', { ends: true }), clac: { ends: true, run: (m) => { orElse(m, m.helper('setAlignmentCheck', w.i32(0)), 'clac'); } }, stac: { ends: true, run: (m) => { orElse(m, m.helper('setAlignmentCheck', w.i32(1)), 'stac'); } },
   pushf: { uses: ['stack', 'size'], ends: false, run: pushFlags },
   popf: { uses: ['stack', 'size'], ends: false, run: popFlags },
   in: { run: (m) => { m.callout('in', [port(m, 1)], m.sizeOf(0)); m.write(0, m.calloutResult(m.sizeOf(0))); } },
   out: { run: (m) => { m.callout('out', [port(m, 0), w.extendU(m.read(1))], m.sizeOf(1)); } },
-  cpuid: simple('cpuid'), rdtsc: simple('rdtsc'), rdtscp: simple('rdtscp'), rdpmc: simple('rdpmc'), rdmsr: simple('rdmsr'), wrmsr: simple('wrmsr', { ends: true }),
-  xgetbv: simple('xgetbv'), xsetbv: simple('xsetbv', { ends: true }), clts: simple('clts', { ends: true }),
+  cpuid: { run: identify }, rdtsc: { run: (m) => { readTimeStamp(m, 'rdtsc'); } }, rdtscp: { run: (m) => { readTimeStamp(m, 'rdtscp'); } }, rdpmc: simple('rdpmc'),
+  rdmsr: { run: readMsr }, wrmsr: { ends: true, run: (m) => { orElse(m, m.helper('setBaseRegister', m.register(RCX, 4), joined(m)), 'wrmsr'); } },
+  xgetbv: simple('xgetbv'), xsetbv: simple('xsetbv', { ends: true }), clts: { ends: true, run: (m) => { m.when(isSystem(m), () => { m.setState32('cr0', w.and(m.state32('cr0'), w.i32(~TASK_SWITCHED))); }, () => { m.uncommon('clts'); }); } },
   wbinvd: simple('wbinvd'), wbnoinvd: simple('wbinvd'), invd: simple('invd'),
   syscall: { ends: true, uses: ['mode'], run: (m) => { transferOr(m, m.helper('syscall', m.nextIp()), 'syscall', [], m.form.mode / 8); } },
   sysret: { ends: true, uses: ['size'], run: (m) => { transferOr(m, m.helper('sysret', w.i32(m.size)), 'sysret', [], m.size); } },
   sysenter: { ends: true, uses: ['mode'], run: (m) => { transferOr(m, m.helper('sysenter'), 'sysenter', [], m.form.mode / 8); } },
   sysexit: { ends: true, uses: ['size'], run: (m) => { transferOr(m, m.helper('sysexit', w.i32(m.size)), 'sysexit', [], m.size); } },
-  swapgs: { ends: false, run: (m) => { m.unless(m.helper('swapgs'), () => { m.uncommon('swapgs'); }); } },
+  swapgs: { ends: false, run: (m) => { orElse(m, m.helper('swapgs'), 'swapgs'); } },
   rsm: simple('rsm', { ends: true }), serialize: simple('serialize', { ends: true }),
   ud0: simple('undefined_opcode', { ends: true }), ud1: simple('undefined_opcode', { ends: true }), ud2: simple('undefined_opcode', { ends: true }),
   vmcall: simple('vmcall', { ends: true }), vmmcall: simple('vmcall', { ends: true }),
@@ -129,7 +176,13 @@ export const SYSTEM: InstructionTable = {
       m.setAllFlags({ c: m.flag('c'), o: m.flag('o'), s: m.flag('s'), p: m.flag('p'), a: m.flag('a'), z: lower });
     },
   },
-  invlpg: withAddress('invlpg', { ends: true, bytes: 0 }),
+  invlpg: {
+    ends: true,
+    run(m) {
+      const address = m.let(m.address(0, 0)), [lo, hi] = [w.wrap(address), w.wrap(w.shrU(address, w.i64(32)))];
+      m.when(isSystem(m), () => { orElse(m, m.helper('invalidatePage', lo, hi), 'invlpg', [address]); }, () => { m.uncommon('invlpg', [address]); });
+    },
+  },
   invpcid: {
     ends: true,
     run(m) {
@@ -137,9 +190,8 @@ export const SYSTEM: InstructionTable = {
       m.callout('invpcid', [wide(m, size, m.read(0)), m.address(1, 16)], size);
     },
   },
-  rdfsbase: result('rdfsbase'), rdgsbase: result('rdgsbase'),
-  wrfsbase: { ends: true, run: (m) => { m.callout('wrfsbase', [wide(m, m.sizeOf(0), m.read(0))], m.sizeOf(0)); } },
-  wrgsbase: { ends: true, run: (m) => { m.callout('wrgsbase', [wide(m, m.sizeOf(0), m.read(0))], m.sizeOf(0)); } },
+  rdfsbase: { run: (m) => { readBase(m, FS, 'rdfsbase'); } }, rdgsbase: { run: (m) => { readBase(m, GS, 'rdgsbase'); } },
+  wrfsbase: { run: (m) => { writeBase(m, FS, 'wrfsbase'); } }, wrgsbase: { run: (m) => { writeBase(m, GS, 'wrgsbase'); } },
   rdrand: result('rdrand'), rdseed: result('rdseed'), rdpid: result('rdpid'),
 };
 

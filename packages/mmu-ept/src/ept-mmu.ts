@@ -94,9 +94,9 @@ export class EptMmu implements Mmu {
   }
 
   get counters(): MmuCounters {
-    const { fills, revivals, references } = this.#refill.counters();
+    const { invalidations, fills, revivals, references } = this.#refill.counters();
     const counters = this.#counters;
-    return { ...counters, walks: counters.walks + fills, fills: counters.fills + fills, revivals: counters.revivals + revivals, walkReferences: counters.walkReferences + references };
+    return { ...counters, invalidations: counters.invalidations + invalidations, walks: counters.walks + fills, fills: counters.fills + fills, revivals: counters.revivals + revivals, walkReferences: counters.walkReferences + references };
   }
 
   defineAccess(module: ModuleBuilder, slow: FunctionRef): GeneratedAccess {
@@ -397,7 +397,7 @@ export class EptMmu implements Mmu {
   /** Translated code reaches by address and tag where it has been before; other changes come with a new tag. */
   #forgetJumps(): void {
     const from = this.#privateBase + VCPU_LAYOUT.jumps >> 2;
-    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4);
+    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4 + VCPU_LAYOUT.jumpPages / 4);
   }
 
   #wipe(): void {

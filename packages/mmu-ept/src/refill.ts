@@ -7,17 +7,17 @@ import type { MachineMemory } from '@vmm/memory';
 import { LEVEL_STRIDE, LEVEL_WORD, RIGHT, RIGHTS_INDEX } from '@vmm/paging';
 import type { GeneratedAccess, PageWalker } from '@vmm/paging';
 import { PTE } from '@vmm/spec';
-import { MMU_INDEX, STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
+import { MMU_INDEX, STATE, TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { FULL, GENERATION_SHIFT, GLOBAL_BIT } from './tlb.ts';
 
 /** Byte offsets in the parameter block (`VCPU_LAYOUT.refill`). */
-const AT = { levelCount: 0, entryShift: 4, root: 8, generation: 12, globalMask: 16, canonicalShift: 20, fills: 32, revivals: 40, references: 48, levels: 64, rights: 256 } as const;
+const AT = { levelCount: 0, entryShift: 4, root: 8, generation: 12, globalMask: 16, canonicalShift: 20, invalidations: 24, fills: 32, revivals: 40, references: 48, levels: 64, rights: 256 } as const;
 const DR7_DATA = 0xff;
 const GIBIBYTE_SHIFT = 30;
 
-export interface RefillCounters { readonly fills: number; readonly revivals: number; readonly references: number }
+export interface RefillCounters { readonly invalidations: number; readonly fills: number; readonly revivals: number; readonly references: number }
 
 /** The parameter block as TypeScript sees it. */
 export class RefillParameters {
@@ -50,7 +50,7 @@ export class RefillParameters {
 
   setGeneration(generation: number): void { this.#memory.data.setInt32(this.#base + AT.generation, generation << GENERATION_SHIFT, true); }
 
-  counters(): RefillCounters { return { fills: this.#count(AT.fills), revivals: this.#count(AT.revivals), references: this.#count(AT.references) }; }
+  counters(): RefillCounters { return { invalidations: this.#count(AT.invalidations), fills: this.#count(AT.fills), revivals: this.#count(AT.revivals), references: this.#count(AT.references) }; }
   #count(offset: number): number { return Number(this.#memory.data.getBigUint64(this.#base + offset, true)); }
 }
 
@@ -64,7 +64,36 @@ export function defineRefill(module: ModuleBuilder, memory: MachineMemory, priva
     fn.if(host, () => { fn.return(host); });
     fn.return(slow.call(...asked));
   });
-  return { access, tryAccess };
+  return { access, tryAccess, invalidatePage: defineInvalidatePage(module, privateBase) };
+}
+
+/** The bucket of `LargePages` for a 4-MiB region or GiB. */
+const bucket = (number: w.Expr): w.Expr => w.shrU(w.mul(number, w.i32(0x9e37_79b1 | 0)), w.i32(20));
+const LARGE_PAGE_BUCKETS = 4096;
+
+/** Where neither a large page nor translated code can be concerned. */
+function defineInvalidatePage(module: ModuleBuilder, privateBase: number): FunctionRef {
+  const large = privateBase + VCPU_LAYOUT.largePages, jumpPages = privateBase + VCPU_LAYOUT.jumps + VCPU_LAYOUT.jumpEntries * 16;
+  const invalidations = privateBase + VCPU_LAYOUT.refill + AT.invalidations;
+  return module.define(['i32', 'i32'], ['i32'], (fn) => {
+    const lo = fn.param(0), hi = fn.param(1), page = fn.let(w.shrU(lo, w.i32(12)));
+    const known = [
+      w.load('i32', 8, bucket(w.or(w.shrU(lo, w.i32(22)), w.shl(hi, w.i32(10)))), large),
+      w.load('i32', 8, bucket(w.or(w.shrU(lo, w.i32(GIBIBYTE_SHIFT)), w.shl(hi, w.i32(2)))), large + LARGE_PAGE_BUCKETS),
+      w.load('i32', 8, w.and(page, w.i32(VCPU_LAYOUT.jumpPages - 1)), jumpPages),
+    ];
+    fn.if(known.reduce((all, one) => w.or(all, one)), () => { fn.return(w.i32(0)); });
+    const slot = fn.let(w.shl(w.and(page, w.i32(VCPU_LAYOUT.tlbEntries - 1)), w.i32(5)));
+    for (const flip of [0, TLB_USER_FLIP]) {
+      fn.scope(() => {
+        const at = fn.let(w.xor(slot, w.i32(flip)));
+        fn.store(32, at, privateBase + VCPU_LAYOUT.tlbFull + 4 * FULL.pageTag, w.i32(-1));
+        for (const tag of [TLB_ENTRY.readTag, TLB_ENTRY.writeTag, TLB_ENTRY.execTag]) fn.store(64, at, privateBase + VCPU_LAYOUT.tlb + tag, w.i64(-1));
+      });
+    }
+    fn.store(64, w.i32(0), invalidations, w.add(w.load('i64', 64, w.i32(0), invalidations), w.i64(1)));
+    fn.return(w.i32(1));
+  });
 }
 
 function defineTryAccess(module: ModuleBuilder, memory: MachineMemory, privateBase: number): FunctionRef {
@@ -152,7 +181,7 @@ function defineTryAccess(module: ModuleBuilder, memory: MachineMemory, privateBa
         refuseHole(physical);
         fn.if(w.ne(fn.get(shift), w.i32(12)), () => {
           refuse(w.eq(fn.get(shift), w.i32(GIBIBYTE_SHIFT)));
-          const region = w.shrU(w.mul(w.or(w.shrU(lo, w.i32(22)), w.shl(hi, w.i32(10))), w.i32(0x9e37_79b1 | 0)), w.i32(20));
+          const region = bucket(w.or(w.shrU(lo, w.i32(22)), w.shl(hi, w.i32(10))));
           fn.store(8, region, privateBase + VCPU_LAYOUT.largePages, w.i32(1));
         });
         const isGlobal = w.and(fn.get(entryLo), parameter(AT.globalMask));

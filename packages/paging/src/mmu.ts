@@ -42,6 +42,8 @@ export interface GeneratedAccess {
    * 0: not here; nothing is recorded then.
    */
   readonly tryAccess: FunctionRef;
+  /** `(lo, hi) -> 1`: `invalidatePage` is done; 0: it is TypeScript's. */
+  readonly invalidatePage: FunctionRef;
 }
 
 export interface Mmu {

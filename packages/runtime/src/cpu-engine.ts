@@ -17,6 +17,9 @@ const RFLAGS_IF = 0x200;
 /** Engine `bare`: the virtual CPU with nothing between it and the guest. */
 export const createCpuEngine: EngineFactory = (parts) => new CpuEngine(parts);
 
+/** Instructions: a microsecond or so. Counted time stands still within a slice anyhow. */
+const TSC_TOLERANCE = 256;
+
 class CpuEngine implements Engine {
   readonly #vcpu: Vcpu;
   readonly #parts: EngineParts;
@@ -29,7 +32,7 @@ class CpuEngine implements Engine {
     this.#model = cpuModel(config.cpu);
     this.#vcpu = new Vcpu({
       memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu, raiseFpuError: board.raiseFpuError,
-      clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())), readTscNumber: () => Math.floor(clock.now()) },
+      clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())), readTscNumber: () => Math.floor(clock.now()), toleranceInstructions: config.clock.kind === 'host' && config.clock.scale >= 1 ? TSC_TOLERANCE : 0 },
       createMmu: (context) => new EptMmu(context),
       callouts: FPU_CALLOUTS,
       ...(config.clock.kind === 'counted' ? { random: repeatableRandom() } : {}),

@@ -40,6 +40,11 @@ export const STATE_FIELDS = {
   systemTag: f('i64'),
   /** Why some events and returns from them must be left to TypeScript (`EVENT_CARE`). */
   eventCare: f('i32'),
+  /**
+   * The time-stamp counter (without offset) when the host's clock was looked at last, at which `budget`; 0: look now. So many instructions may pass until
+   * the next look.
+   */
+  timeStamp: f('i64'), timeStampBudget: f('i32'), timeStampTolerance: f('i32'),
   /** Faults that generated code has delivered. */
   deliveredFaults: f('i32'),
   cr0: f('i64'), cr2: f('i64'), cr3: f('i64'), cr4: f('i64'), cr8: f('i64'), efer: f('i64'), xcr0: f('i64'),
@@ -100,6 +105,9 @@ export const VCPU_LAYOUT = {
   /** What the generated TLB refill reads: see `@vmm/mmu-ept`. */
   refill: 0x4000,
   refillBytes: 0x400,
+  /** Answers of CPUID that generated code may give: see `CpuidCache`. */
+  cpuid: 0x5000,
+  cpuidEntries: 64,
   /** Full TLB entries, 32 bytes each, and where large pages may be cached: the MMU's own. */
   tlbFull: 0x4_0000,
   largePages: 0x6_0000,
@@ -114,6 +122,8 @@ export const VCPU_LAYOUT = {
    */
   jumps: 0x8_0000,
   jumpEntries: 1024,
+  /** Directly behind them, a byte for each page that an entry may lie in, by page number: 0 where none does. */
+  jumpPages: 1024,
   /** Words that lead translated code to its successor: table slots, 0 = unlinked. */
   links: 0xf0_0000,
   linksBytes: 0x10_0000,

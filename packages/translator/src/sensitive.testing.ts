@@ -74,7 +74,7 @@ export function observe(row: SensitiveRow, bits: 32 | 64, ring: 0 | 3, policy: P
   const vcpu = new Vcpu({
     memory, model: CPU_MODELS['host-like'], createMmu: (context) => new EptMmu(context),
     ports: { read: () => 0xff, write: () => undefined }, interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
-    clock: { tscHz: 1e9, readTsc: () => 0n },
+    clock: { tscHz: 1e9, readTsc: () => 0n, readTscNumber: () => 0, toleranceInstructions: 100 },
     ...(policy === 'bare' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: 2, batchSize: 1, batchDelayMs: 0 }) } : {}),
   });
   const { bytes, symbols } = program(row, bits, ring), symbol = (name: string): number => Number(symbols.get(name));
