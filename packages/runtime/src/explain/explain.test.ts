@@ -22,12 +22,12 @@ describe('explain', () => {
   });
 
   it('says what stays with the interpreter', () => {
-    const explanation = explain({ bytes: assemble('cpuid\nret', { org: 0x1000, bits: 32 }).bytes, address: 0x1000n, bits: 32 });
+    const explanation = explain({ bytes: assemble('xgetbv\nret', { org: 0x1000, bits: 32 }).bytes, address: 0x1000n, bits: 32 });
     expect(renderListing(explanation)).toBe(`2 instructions in 1 blocks: P 0, M 0, C 1, S 1
 
 block 1000
-  1000  0f a2                 S  cpuid
-  1002  c3                    C  ret
+  1000  0f 01 d0              S  xgetbv
+  1003  c3                    C  ret
 `);
     expect(renderRegion(explanation)).toBe('left to the interpreter\n');
   });
