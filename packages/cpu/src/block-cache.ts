@@ -303,7 +303,8 @@ export class BlockCache {
     let known = this.#handlerOf.get(quick);
     if (known === undefined) {
       const { entry, form } = this.lower(inst, modeKey);
-      known = { number: this.#o.handlers.numberFor(form, entry), ends: entry.ends ?? inst.row.endsBlock };
+      // what stays with the interpreter ends its block, so that the code behind it can be translated
+      known = { number: this.#o.handlers.numberFor(form, entry), ends: (entry.ends ?? inst.row.endsBlock) || inst.row.cpl0 };
       this.#handlerOf.set(quick, known);
     }
     return known;

@@ -142,7 +142,7 @@ export const SYSTEM: InstructionTable = {
   popf: { uses: ['stack', 'size'], ends: false, run: popFlags },
   in: { run: (m) => { m.callout('in', [port(m, 1)], m.sizeOf(0)); m.write(0, m.calloutResult(m.sizeOf(0))); } },
   out: { run: (m) => { m.callout('out', [port(m, 0), w.extendU(m.read(1))], m.sizeOf(1)); } },
-  cpuid: { run: identify }, rdtsc: { run: (m) => { readTimeStamp(m, 'rdtsc'); } }, rdtscp: { run: (m) => { readTimeStamp(m, 'rdtscp'); } }, rdpmc: simple('rdpmc'),
+  cpuid: { run: identify }, rdtsc: { ends: true, run: (m) => { readTimeStamp(m, 'rdtsc'); } }, rdtscp: { ends: true, run: (m) => { readTimeStamp(m, 'rdtscp'); } }, rdpmc: simple('rdpmc'),
   rdmsr: { run: readMsr }, wrmsr: { ends: true, run: (m) => { orElse(m, m.helper('setBaseRegister', m.register(RCX, 4), joined(m)), 'wrmsr'); } },
   xgetbv: simple('xgetbv'), xsetbv: simple('xsetbv', { ends: true }), clts: { ends: true, run: (m) => { m.when(isSystem(m), () => { m.setState32('cr0', w.and(m.state32('cr0'), w.i32(~TASK_SWITCHED))); }, () => { m.uncommon('clts'); }); } },
   wbinvd: simple('wbinvd'), wbnoinvd: simple('wbinvd'), invd: simple('invd'),
