@@ -6,7 +6,7 @@ import type { Form, InstructionEntry } from '@vmm/isa';
 import type { StateView } from '@vmm/state';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import type { HandlerTable } from './handlers.ts';
-import { BLOCK_HASH_NEIGHBOUR, blockSlotOf } from './interpreter-module.ts';
+import { BLOCK_HASH, blockRowOf } from './interpreter-module.ts';
 import { entryFor, formOf, quickKey, writeRecord } from './lowering.ts';
 import { MODE } from './mode.ts';
 import { BLOCK_HEADER, RECORD } from './record.ts';
@@ -19,6 +19,7 @@ const MODE_KEYS = 256;
 /** Far more executions than a block sees between two translations. */
 const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
+const SLOT_WORDS = BLOCK_HASH.slotBytes / 4;
 
 /** Something made from code bytes that dies when they change. */
 export interface CodeUnit {
@@ -125,21 +126,24 @@ export class BlockCache {
     return block.records;
   }
 
-  /** Make the hash table lead to a record or to a region. */
+  /** Make the hash table lead to a record or to a region, in front of its row. */
   #point(host: number, modeKey: number, record: number, region = 0): void {
-    const slot = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
-    const neighbour = slot ^ BLOCK_HASH_NEIGHBOUR >> 2;
-    const isOwn = this.#i32[slot] === (host | 0) && this.#i32[slot + 1] === modeKey;
-    if (!isOwn && this.#i32[slot] !== 0) this.#i32.copyWithin(neighbour, slot, slot + 4);
-    else if (this.#i32[neighbour] === (host | 0) && this.#i32[neighbour + 1] === modeKey) this.#i32[neighbour] = 0;
-    this.#i32[slot] = host;
-    this.#i32[slot + 1] = modeKey;
-    this.#i32[slot + 2] = record;
-    this.#i32[slot + 3] = region;
+    const front = this.#rowOf(host, modeKey), at = this.#find(front, host, modeKey);
+    this.#i32.copyWithin(front + SLOT_WORDS, front, at < 0 ? front + (BLOCK_HASH.ways - 1) * SLOT_WORDS : at);
+    this.#i32[front] = host;
+    this.#i32[front + 1] = modeKey;
+    this.#i32[front + 2] = record;
+    this.#i32[front + 3] = region;
   }
   #unpoint(host: number, modeKey: number): void {
-    const own = this.#o.privateBase + VCPU_LAYOUT.blockHash + blockSlotOf(host, modeKey) >> 2;
-    for (const slot of [own, own ^ BLOCK_HASH_NEIGHBOUR >> 2]) if (this.#i32[slot] === (host | 0) && this.#i32[slot + 1] === modeKey) this.#i32[slot] = 0;
+    const at = this.#find(this.#rowOf(host, modeKey), host, modeKey);
+    if (at >= 0) this.#i32[at] = 0;
+  }
+  #rowOf(host: number, modeKey: number): number { return this.#o.privateBase + VCPU_LAYOUT.blockHash + blockRowOf(host, modeKey) >> 2; }
+  /** Word of the slot in a row, or -1. */
+  #find(front: number, host: number, modeKey: number): number {
+    for (let at = front; at < front + BLOCK_HASH.ways * SLOT_WORDS; at += SLOT_WORDS) if (this.#i32[at] === (host | 0) && this.#i32[at + 1] === modeKey) return at;
+    return -1;
   }
 
   /** First record of the interpreter's block, whether or not a region stands in for it. */

@@ -150,15 +150,18 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
         fn.unless(fn.get(host), failed);
       });
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
-      fn.set(slot, blockSlot(fn.get(host), key));
-      const isThere = (): Expr => w.and(w.eq(w.load('i32', 32, fn.get(slot), hash), fn.get(host)), w.eq(w.load('i32', 32, fn.get(slot), hash + 4), key));
+      fn.set(slot, blockRow(fn.get(host), key));
       fn.if(fn.get(mustInterpret), () => {
         fn.set(mustInterpret, w.i32(0));
         fn.set(record, interpreted.call(fn.get(host)));
         fn.unless(fn.get(record), failed);
       }, () => {
-        fn.unless(isThere(), () => { fn.set(slot, w.xor(fn.get(slot), w.i32(BLOCK_HASH_NEIGHBOUR))); });
-        fn.unless(isThere(), () => {
+        fn.block((found) => {
+          const wanted = fn.let(w.or(w.extendU(fn.get(host)), w.shl(w.extendU(key), w.i64(32))));
+          for (let way = 0; way < BLOCK_HASH.ways; way++) {
+            if (way > 0) fn.set(slot, w.add(fn.get(slot), w.i32(BLOCK_HASH.slotBytes)));
+            fn.brIf(found, w.eq(w.load('i64', 64, fn.get(slot), hash), wanted), way === 0 ? true : undefined);
+          }
           fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
           fn.unless(lookup.call(fn.get(host)), failed);
           fn.br(dispatch); // it is there now
@@ -287,14 +290,14 @@ function defineCrossingCheck(module: ModuleBuilder, geometry: InterpreterGeometr
 export function jumpEntry(rip: Expr): Expr {
   return w.shl(w.and(w.xor(rip, w.shrU(rip, w.i32(10))), w.i32(VCPU_LAYOUT.jumpEntries - 1)), w.i32(4));
 }
-/** Two slots may hold a block: its own and the neighbour, which takes what is pushed out of the first. */
-export const BLOCK_HASH_NEIGHBOUR = 16;
-/** Byte offset of the hash slot for a block at a host address in a mode; the TypeScript twin is `blockSlotOf`. */
-function blockSlot(host: Expr, key: Expr): Expr {
-  return w.shl(w.shrU(w.mul(w.xor(host, w.shl(key, w.i32(24))), w.i32(HASH_MULTIPLIER)), w.i32(32 - BLOCK_HASH_BITS)), w.i32(4));
+/** A slot: host address, mode key, first record, region. So many of them in a row may hold a block, the one that came last in front. */
+export const BLOCK_HASH = { slotBytes: 16, ways: 4 } as const;
+const HASH_MULTIPLIER = 0x9e37_79b1 | 0, ROW_BITS = Math.log2(VCPU_LAYOUT.blockHashEntries / BLOCK_HASH.ways), ROW_BYTES_LOG2 = Math.log2(BLOCK_HASH.ways * BLOCK_HASH.slotBytes);
+/** Byte offset of the row for a block at a host address in a mode; the TypeScript twin is `blockRowOf`. */
+function blockRow(host: Expr, key: Expr): Expr {
+  return w.shl(w.shrU(w.mul(w.xor(host, w.shl(key, w.i32(24))), w.i32(HASH_MULTIPLIER)), w.i32(32 - ROW_BITS)), w.i32(ROW_BYTES_LOG2));
 }
-export function blockSlotOf(host: number, key: number): number { return Math.imul(host ^ key << 24, HASH_MULTIPLIER) >>> 32 - BLOCK_HASH_BITS << 4; }
-const HASH_MULTIPLIER = 0x9e37_79b1 | 0, BLOCK_HASH_BITS = Math.log2(VCPU_LAYOUT.blockHashEntries);
+export function blockRowOf(host: number, key: number): number { return Math.imul(host ^ key << 24, HASH_MULTIPLIER) >>> 32 - ROW_BITS << ROW_BYTES_LOG2; }
 
 /** The main module: helper functions, hot handlers in the loop, `others` as functions in the table from `hot.length + 1` on. */
 export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = slowAccessOnly): Uint8Array<ArrayBuffer> {
