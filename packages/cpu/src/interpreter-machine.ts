@@ -218,8 +218,17 @@ export class InterpreterMachine extends Machine {
   #cut(target: Expr, size: number): Expr { return size === 8 ? target : w.and(target, w.i64(size === 2 ? 0xffff : -1, 0)); }
   relativeTarget(): Expr { return this.fn.let(this.#cut(w.add(this.#ip(), this.immediate64()), this.size)); }
   jump(target: Expr, size = this.size): void {
-    this.setState64('rip', this.#cut(target, size));
+    const cut = this.fn.let(this.#cut(target, size));
+    this.setState64('rip', cut);
+    if (this.form.mnemonic !== 'ret') this.#noteComputed(cut);
     this.exits.dispatch();
+  }
+  /** What translations are made with: a region that knows where its computed jumps go keeps them inside. */
+  #noteComputed(target: Expr): void {
+    const at = this.state32('computedNext'), list = this.stateBase - VCPU_LAYOUT.state + VCPU_LAYOUT.computed;
+    this.fn.store(64, at, list, this.currentIp());
+    this.fn.store(64, at, list + 8, target);
+    this.setState32('computedNext', w.and(w.add(at, w.i32(16)), w.i32(VCPU_LAYOUT.computedEntries * 16 - 1)));
   }
   jumpRelative(): void {
     this.setState64('rip', this.relativeTarget());

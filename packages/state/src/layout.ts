@@ -35,7 +35,9 @@ export const STATE_FIELDS = {
    * Flags that translated code left as operation, operands (`flagA`, `flagB`) and result; 0: they are in `flagResult` and `flagAux`, the low word of
    * `flagA`. Never set where TypeScript or the interpreter looks.
    */
-  regionEntries: f('i64'), flagKind: f('i32'), flagB: f('i64'),
+  flagKind: f('i32'), flagB: f('i64'), regionEntries: f('i64'),
+  /** Byte offset of the next entry in the list of computed jumps. */
+  computedNext: f('i32'),
   /** `tlbTag` of implicit supervisor accesses (descriptor tables, TSS). */
   systemTag: f('i64'),
   /** Why some events and returns from them must be left to TypeScript (`EVENT_CARE`). */
@@ -124,6 +126,9 @@ export const VCPU_LAYOUT = {
   jumpEntries: 1024,
   /** Directly behind them, a byte for each page that an entry may lie in, by page number: 0 where none does. */
   jumpPages: 1024,
+  /** Computed jumps and calls that the interpreter made last, 16 bytes each: rip of the instruction, then of its target. See `computedNext`. */
+  computed: 0x9_0000,
+  computedEntries: 4096,
   /** Words that lead translated code to its successor: table slots, 0 = unlinked. */
   links: 0xf0_0000,
   linksBytes: 0x10_0000,

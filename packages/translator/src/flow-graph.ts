@@ -21,9 +21,10 @@ export interface FlowBlock {
   readonly steps: Step[];
   /**
    * `branch`: taken and fall-through; `jump`: one target (also plain fall-through into another block); `leave`: control leaves by the last
-   * instruction's own computed target; `stop`: the region ends before `endDelta`, which is for the dispatcher.
+   * instruction's own computed target; `stop`: the region ends before `endDelta`, which is for the dispatcher; `computed`: the last instruction's
+   * computed target is looked for by the region's block of kind `switch`, which has no code of its own.
    */
-  kind: 'branch' | 'jump' | 'leave' | 'stop';
+  kind: 'branch' | 'jump' | 'leave' | 'stop' | 'computed' | 'switch';
   /** Deltas of successors: [fall-through or target, taken]. */
   targets: number[];
   endDelta: number;
@@ -50,14 +51,19 @@ export interface CodeSource {
   traits(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined;
   /** Whether code at a host address has run before: paths that never ran are left out. */
   hasRun(host: number): boolean;
+  /** Where the computed jump or call at a delta has gone, in deltas. */
+  computedTargets(delta: number): Iterable<number>;
 }
 
 const PAGE = 4096;
 const LONGEST = 15;
 /** What a site's constant can give back to the budget. */
 const MAX_BLOCK_STEPS = 500;
-/** A return compares with at most this many addresses before it leaves. */
+/** A return compares with at most this many addresses; if there are more, it goes through the region's switch. */
 const MAX_RETURN_SITES = 4;
+const MAX_SWITCH_TARGETS = 64;
+/** Stands for the address of the block of kind `switch`. */
+export const SWITCH_DELTA = 0x4000_0000;
 
 export class FlowGraph {
   readonly blocks: FlowBlock[] = [];
@@ -68,6 +74,7 @@ export class FlowGraph {
   #instructions = 0;
   /** Addresses after calls whose target is in the region too. */
   readonly #returnSites = new Set<number>();
+  readonly #switchTargets = new Set<number>();
 
   constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
     this.#source = source;
@@ -158,13 +165,42 @@ export class FlowGraph {
           }
           break;
         }
-        if (endsRegion(step)) break;
+        if (endsRegion(step)) {
+          if (isComputed(step)) this.#findTargets(step, after, leaders, work);
+          break;
+        }
         delta = after;
       }
     }
     const ordered = [...leaders].filter((delta) => this.#steps.get(delta) !== undefined).sort((a, b) => a - b);
     const isLeader = new Set(ordered);
     for (const delta of [0, ...ordered.filter((d) => d !== 0)]) if (isLeader.has(delta)) this.#cut(delta, isLeader);
+    this.#addSwitch(isLeader);
+  }
+  /** Targets of a computed jump or call that are to be in the region; a call's return too. */
+  #findTargets(step: Step, after: number, leaders: Set<number>, work: number[]): void {
+    const isCalling = step.inst.row.mnemonic === 'call';
+    if (isCalling && this.#wanted(after)) this.#returnSites.add(after);
+    const targets = [...this.#source.computedTargets(step.delta)];
+    for (const target of isCalling ? [...targets, after] : targets) {
+      if (Math.abs(target) >= SWITCH_DELTA || (!leaders.has(target) && leaders.size >= this.#limits.maxBlocks) || !this.#wanted(target)) continue;
+      if (target !== after && this.#switchTargets.size < MAX_SWITCH_TARGETS) this.#switchTargets.add(target);
+      if (!leaders.has(target)) { leaders.add(target); work.push(target); }
+    }
+  }
+  /** One block for all computed jumps: the region's control flow stays reducible, however they jump among each other. */
+  #addSwitch(isLeader: ReadonlySet<number>): void {
+    const returnSites = [...this.#returnSites].filter((delta) => isLeader.has(delta));
+    const sources = this.blocks.filter((block) => block.kind === 'leave' && (isComputed(block.steps.at(-1)!) || isReturn(block.steps.at(-1)!)));
+    const targets = new Set([...this.#switchTargets].filter((delta) => isLeader.has(delta)));
+    if (returnSites.length > MAX_RETURN_SITES && returnSites.length + targets.size <= MAX_SWITCH_TARGETS) for (const site of returnSites) targets.add(site);
+    if (targets.size === 0) return;
+    for (const block of sources) {
+      if (isReturn(block.steps.at(-1)!) && returnSites.length <= MAX_RETURN_SITES) continue;
+      block.kind = 'computed';
+      block.targets = [SWITCH_DELTA];
+    }
+    this.blocks.push({ id: this.blocks.length, delta: SWITCH_DELTA, steps: [], kind: 'switch', targets: [...targets], endDelta: SWITCH_DELTA });
   }
   #wanted(delta: number): boolean {
     const host = this.#hostOf(delta);
@@ -193,7 +229,7 @@ export class FlowGraph {
       if (targets !== undefined) { block.kind = targets.length === 2 ? 'branch' : 'jump'; block.targets = targets; return; }
       if (endsRegion(step)) {
         block.kind = 'leave';
-        if (step.inst.row.mnemonic === 'ret') block.targets = [...this.#returnSites].slice(0, MAX_RETURN_SITES);
+        if (isReturn(step)) block.targets = [...this.#returnSites].slice(0, MAX_RETURN_SITES);
         return;
       }
       at = after;
@@ -203,6 +239,8 @@ export class FlowGraph {
 
 const isRelative = (step: Step): boolean => step.form.operands[0]?.kind === 'imm' && step.inst.row.mnemonic.startsWith('j') && !step.inst.row.mnemonic.endsWith('f');
 const isCall = (step: Step): boolean => step.inst.row.mnemonic === 'call' && step.form.operands[0]?.kind === 'imm';
+const isReturn = (step: Step): boolean => step.inst.row.mnemonic === 'ret';
+const isComputed = (step: Step): boolean => (step.inst.row.mnemonic === 'jmp' || step.inst.row.mnemonic === 'call') && step.form.operands[0]?.kind !== 'imm';
 const isLoop = (step: Step): boolean => step.inst.row.mnemonic.startsWith('loop');
 
 /** Direct near branches: [fall-through, taken] or [target]; undefined for everything else. Backward displacement is signed. */

@@ -5,7 +5,9 @@ import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import { tlbEntry } from '@vmm/cpu';
 import { analyse } from './dominators.ts';
 import type { Structure } from './dominators.ts';
+import { SWITCH_DELTA } from './flow-graph.ts';
 import type { FlowBlock, FlowGraph } from './flow-graph.ts';
+import { perfectHash } from './perfect-hash.ts';
 import type { TranslatorMachine } from './translator-machine.ts';
 
 const PAGE = 4096;
@@ -117,7 +119,7 @@ export class RegionEmitter {
       this.#fn.loop((label) => {
         this.#loops.set(id, label);
         this.#machine.pending = this.#flagsAt(id);
-        this.#machine.pollEvents(this.#graph.blocks[id]!.delta);
+        this.#machine.pollEvents(this.#graph.blocks[id]!.kind === 'switch' ? undefined : this.#graph.blocks[id]!.delta);
         this.#within(id, merges);
         this.#loops.delete(id);
       });
@@ -146,6 +148,14 @@ export class RegionEmitter {
       step.entry.run(machine);
     });
     switch (block.kind) {
+      case 'switch': this.#switch(block); return;
+      case 'computed': {
+        const { outcome } = machine;
+        if (outcome.type !== 'dynamic') throw new Error(`${block.steps.at(-1)!.form.mnemonic} computes no target`);
+        machine.setTarget(outcome.target);
+        this.#go(block, SWITCH_DELTA);
+        return;
+      }
       case 'stop': machine.leaveTo(block.endDelta, this.#linkTo(block.endDelta)); return;
       case 'leave': {
         const { outcome } = machine;
@@ -166,6 +176,33 @@ export class RegionEmitter {
     }
   }
 
+  /** Computed jumps: a jump table by a hash of the target, which is then compared. */
+  #switch(block: FlowBlock): void {
+    const machine = this.#machine, fn = this.#fn;
+    const { pending } = machine;
+    const targets = block.targets.filter((delta) => this.#byDelta.has(delta) && !this.#structure.cut.has(block.id * this.#graph.blocks.length + this.#byDelta.get(delta)!));
+    const distance = fn.let(machine.targetDelta());
+    const { multiplier, shift, slots } = perfectHash(targets);
+    fn.block((missed) => {
+      const open = (i: number, labels: readonly Label[]): void => {
+        if (i === targets.length) {
+          const none = missed, all = slots.map((at) => (at < 0 ? none : labels[at]!));
+          fn.brTable(all, none, w.shrU(w.mul(distance, w.i32(multiplier)), w.i32(shift)));
+          return;
+        }
+        fn.block((label) => { open(i + 1, [label, ...labels]); });
+        // what follows the block of label i
+        const at = targets.length - 1 - i;
+        fn.brIf(missed, w.ne(distance, w.i32(targets[at]!)), false);
+        machine.pending = pending;
+        fn.scope(() => { this.#go(block, targets[at]!); });
+      };
+      open(0, []);
+    });
+    machine.pending = pending;
+    machine.leaveToTarget();
+  }
+
   /** A computed target: return addresses of calls made in this region go on in place. */
   #indirect(block: FlowBlock, target: w.Expr): void {
     const machine = this.#machine;
@@ -175,7 +212,8 @@ export class RegionEmitter {
       this.#fn.if(w.eq(target, machine.ripAt(site)), () => { this.#go(block, site); });
       machine.pending = pending;
     }
-    machine.leaveToTarget(target);
+    machine.setTarget(target);
+    machine.leaveToTarget();
   }
 
   /** Continue at a delta: in place, by branch, or out of the region. */
@@ -183,7 +221,11 @@ export class RegionEmitter {
     const machine = this.#machine;
     const target = this.#byDelta.get(delta);
     const { position, isMerge, cut } = this.#structure;
-    if (target === undefined || cut.has(from.id * this.#graph.blocks.length + target)) { machine.leaveTo(delta, this.#linkTo(delta)); return; }
+    if (target === undefined || cut.has(from.id * this.#graph.blocks.length + target)) {
+      if (delta === SWITCH_DELTA) machine.leaveToTarget();
+      else machine.leaveTo(delta, this.#linkTo(delta));
+      return;
+    }
     if (position[target]! <= position[from.id]!) {
       this.#settleFor(target);
       this.#fn.br(this.#loops.get(target)!);

@@ -7,6 +7,7 @@ import { OpKind } from '@vmm/decoder';
 import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, Label, Local, ModuleBuilder, ValueType } from '@vmm/wasm';
+import { SWITCH_DELTA } from './flow-graph.ts';
 import type { Step } from './flow-graph.ts';
 
 /**
@@ -247,9 +248,12 @@ export class TranslatorMachine extends Machine {
     this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */
-  pollEvents(delta: number): void {
+  pollEvents(delta: number | undefined): void {
     const { fn } = this;
-    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => { this.leaveTo(delta); }, undefined, false);
+    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => {
+      if (delta === undefined) this.leaveToTarget();
+      else this.leaveTo(delta);
+    }, undefined, false);
   }
   spend(instructions: number): void { this.fn.set(this.budget, w.sub(this.fn.get(this.budget), w.i32(instructions))); }
 
@@ -625,10 +629,18 @@ export class TranslatorMachine extends Machine {
   jump(target: Expr, size = this.size): void {
     this.outcome = { type: 'dynamic', target: this.fn.once(this.#cut(target, size)) };
   }
-  /** Leave for the dispatcher at an address computed by the code. */
-  leaveToTarget(target: Expr): void {
+  /** Where a computed jump goes; `leaveToTarget` and `targetDelta` follow. */
+  setTarget(target: Expr): void { this.fn.set(this.rip, this.is64 ? target : w.wrap(target)); }
+  /** Distance of the computed target from the entry (i32); far away in long mode: one that no block has. */
+  targetDelta(): Expr {
+    const distance = w.sub(this.fn.get(this.rip), this.fn.get(this.ripBase));
+    if (!this.is64) return distance;
+    const wide = this.fn.let(distance);
+    return w.select(w.eq(w.extendS(w.wrap(wide)), wide), w.wrap(wide), w.i32(SWITCH_DELTA));
+  }
+  /** Leave for the dispatcher at the computed target. */
+  leaveToTarget(): void {
     this.flushForExit();
-    this.fn.set(this.rip, this.is64 ? target : w.wrap(target));
     this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   jumpRelative(): void { this.#needWideBranch(); this.outcome = { type: 'jump' }; }

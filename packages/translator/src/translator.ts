@@ -83,13 +83,14 @@ export class RegionTranslator implements Translator {
       lower: (inst) => blocks.lower(inst, modeKey),
       traits: (inst, entry, form) => this.#traitsOf(inst, entry, form),
       hasRun: (at) => blocks.hasRun(at, modeKey),
+      computedTargets: (delta) => this.#computedTargets(lo, hi, delta),
     }, DEFAULT_LIMITS);
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
     else {
       const region: Region = { host, modeKey, isStale: false, slot: 0, exits: [] };
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
-      for (const block of graph.blocks) this.#queued.add(graph.hostOf(block.delta));
+      for (const block of graph.blocks) if (block.kind !== 'switch') this.#queued.add(graph.hostOf(block.delta));
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
     this.counters.translateMs += performance.now() - start;
@@ -130,6 +131,19 @@ export class RegionTranslator implements Translator {
       },
     };
     for (const { host: at } of pages) blocks.watch(at, unit);
+  }
+
+  /** What the interpreter noted of the computed jump at `delta` from an address. */
+  #computedTargets(lo: number, hi: number, delta: number): Set<number> {
+    const { state: { i32 }, privateBase } = this.#context;
+    const first = privateBase + VCPU_LAYOUT.computed >> 2, end = first + VCPU_LAYOUT.computedEntries * 4;
+    const targets = new Set<number>(), site = lo + delta | 0;
+    for (let at = first; at < end; at += 4) {
+      if (i32[at] !== site) continue;
+      // near enough that the upper halves do not matter: wide differences are no targets of one region
+      if (Math.abs(i32[at + 1]! - hi) <= 1 && Math.abs(i32[at + 3]! - hi) <= 1) targets.add(i32[at + 2]! - lo | 0);
+    }
+    return targets;
   }
 
   /** A word for an exit, which leads to the region that is or will be at its target. */
