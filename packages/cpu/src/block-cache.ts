@@ -182,10 +182,10 @@ export class BlockCache {
     this.#forgetJumps();
     this.#unpoint(host, modeKey);
   }
-  /** A region is gone: computed jumps are looked up again. */
+  /** A region is gone: computed jumps are looked up again. Pages stay marked: regions trust their mappings. */
   #forgetJumps(): void {
     const from = this.#o.privateBase + VCPU_LAYOUT.jumps >> 2;
-    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4 + VCPU_LAYOUT.jumpPages / 4);
+    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4);
   }
   /** Table slot of the region that stands in for a block, or 0. */
   regionAt(host: number, modeKey: number): number { return this.#regions.get(host * MODE_KEYS + modeKey) ?? 0; }

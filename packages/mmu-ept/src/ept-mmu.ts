@@ -153,7 +153,7 @@ export class EptMmu implements Mmu {
 
   invalidatePage(lo: number, hi: number): void {
     this.#counters.invalidations++;
-    this.#forgetJumps();
+    this.#forgetCode();
     if (this.#large.hasGibibyte(lo, hi)) {
       this.#counters.largeInvalidations++;
       this.flushAll();
@@ -394,8 +394,12 @@ export class EptMmu implements Mmu {
     return (kind & 1) === 0 || ((this.#memory.attributesAt(hostA) | this.#memory.attributesAt(hostB)) & WRITE_BARRIER) === 0;
   }
 
-  /** Translated code reaches by address and tag where it has been before; other changes come with a new tag. */
-  #forgetJumps(): void {
+  /** Translated code reaches by address and tag where it has been before, and trusts a mapping it has seen; other changes come with a new tag. */
+  #forgetCode(): void {
+    const version = this.#state.get('mapVersion') + 1 | 0;
+    this.#state.set('mapVersion', version);
+    // versions begin again: what remembers one must not
+    if (version === 0) this.#i32.fill(-1, this.#privateBase + VCPU_LAYOUT.stamps >> 2, this.#privateBase + VCPU_LAYOUT.stamps + VCPU_LAYOUT.stampsBytes >> 2);
     const from = this.#privateBase + VCPU_LAYOUT.jumps >> 2;
     this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4 + VCPU_LAYOUT.jumpPages / 4);
   }
@@ -403,7 +407,7 @@ export class EptMmu implements Mmu {
   #wipe(): void {
     this.#counters.wipes++;
     this.#tlb.wipe();
-    this.#forgetJumps();
+    this.#forgetCode();
     this.#large.clear();
   }
 }

@@ -36,6 +36,8 @@ export const STATE_FIELDS = {
    * `flagA`. Never set where TypeScript or the interpreter looks.
    */
   flagKind: f('i32'), flagB: f('i64'), regionEntries: f('i64'),
+  /** Grows whenever a mapping may have changed under an unchanged `tlbTag`. */
+  mapVersion: f('i32'),
   /** Byte offset of the next entry in the list of computed jumps. */
   computedNext: f('i32'),
   /** `tlbTag` of implicit supervisor accesses (descriptor tables, TSS). */
@@ -124,11 +126,14 @@ export const VCPU_LAYOUT = {
    */
   jumps: 0x8_0000,
   jumpEntries: 1024,
-  /** Directly behind them, a byte for each page that an entry may lie in, by page number: 0 where none does. */
+  /** Directly behind them, a byte for each page that an entry may lie in, or a region trusts the mapping of, by page number: 0 where none does. */
   jumpPages: 1024,
   /** Computed jumps and calls that the interpreter made last, 16 bytes each: rip of the instruction, then of its target. See `computedNext`. */
   computed: 0x9_0000,
   computedEntries: 4096,
+  /** By table slot, 8 bytes: `tlbTag` (low word) and `mapVersion` for which a region last found its pages where it was made for. */
+  stamps: 0xa_0000,
+  stampsBytes: 0x4_0000,
   /** Words that lead translated code to its successor: table slots, 0 = unlinked. */
   links: 0xf0_0000,
   linksBytes: 0x10_0000,

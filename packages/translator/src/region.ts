@@ -27,9 +27,12 @@ export class RegionEmitter {
   readonly #flagsInMemory: Uint8Array;
   /** The word that leads from an exit to its target. */
   readonly #linkTo: (delta: number) => number;
+  /** Where the region remembers for which mapping its pages were found right; 0: nowhere. */
+  readonly #stamp: number;
   #fn!: FunctionBuilder;
 
-  constructor(machine: TranslatorMachine, graph: FlowGraph, linkTo: (delta: number) => number = () => 0) {
+  constructor(machine: TranslatorMachine, graph: FlowGraph, linkTo: (delta: number) => number = () => 0, stamp = 0) {
+    this.#stamp = stamp;
     this.#machine = machine;
     this.#graph = graph;
     this.#structure = analyse(graph.blocks);
@@ -49,6 +52,17 @@ export class RegionEmitter {
 
   /** The entry's own page is right by the look-up; others must still be mapped where they were when the region was made. */
   #checkPages(fn: FunctionBuilder, leave: () => void): void {
+    if (this.#graph.pages.length === 1) return;
+    if (this.#stamp === 0) { this.#lookAtPages(fn, leave); return; }
+    const word = (address: number): w.Expr => w.load('i32', 32, w.i32(0), address);
+    const tag = this.#machine.stateAddress('tlbTag'), version = this.#machine.stateAddress('mapVersion');
+    fn.if(w.or(w.xor(word(this.#stamp), word(tag)), w.xor(word(this.#stamp + 4), word(version))), () => {
+      this.#lookAtPages(fn, leave);
+      fn.store(32, w.i32(0), this.#stamp, word(tag));
+      fn.store(32, w.i32(0), this.#stamp + 4, word(version));
+    }, undefined, false);
+  }
+  #lookAtPages(fn: FunctionBuilder, leave: () => void): void {
     const { privateBase } = this.#machine;
     const state = (name: 'rip' | 'tlbTag'): w.Expr => w.load('i64', 64, w.i32(0), this.#machine.stateAddress(name));
     const tlb = privateBase + VCPU_LAYOUT.tlb;
@@ -66,6 +80,9 @@ export class RegionEmitter {
           leave();
         }, undefined, false);
       }, undefined, false);
+      // so that INVLPG tells
+      const mark = w.and(w.wrap(w.shrU(at, w.i64(12))), w.i32(VCPU_LAYOUT.jumpPages - 1));
+      fn.store(8, mark, privateBase + VCPU_LAYOUT.jumps + VCPU_LAYOUT.jumpEntries * 16, w.i32(1));
     }
   }
 

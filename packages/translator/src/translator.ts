@@ -133,6 +133,14 @@ export class RegionTranslator implements Translator {
     for (const { host: at } of pages) blocks.watch(at, unit);
   }
 
+  /** A region's stamp, which says of no mapping yet that it is right; 0 for slots without. */
+  #stampOf(slot: number): number {
+    if (slot * 8 >= VCPU_LAYOUT.stampsBytes) return 0;
+    const { state, privateBase } = this.#context, stamp = privateBase + VCPU_LAYOUT.stamps + slot * 8;
+    state.i32[stamp >> 2] = -1;
+    return stamp;
+  }
+
   /** What the interpreter noted of the computed jump at `delta` from an address. */
   #computedTargets(lo: number, hi: number, delta: number): Set<number> {
     const { state: { i32 }, privateBase } = this.#context;
@@ -202,13 +210,14 @@ export class RegionTranslator implements Translator {
     for (const wanted of batch) {
       const { graph, region: { modeKey } } = wanted;
       const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey);
+      const slot = handlers.takeSlot(), stamp = this.#stampOf(slot);
       const ref = module.define(['i32'], ['i32'], (fn) => {
         new RegionEmitter(machine, graph, (delta) => {
           const target = graph.hostOnPages(delta);
           return target === 0 ? 0 : this.#linkFrom(wanted.region, target);
-        }).emit(fn);
+        }, stamp).emit(fn);
       });
-      made.push({ wanted, slot: handlers.takeSlot(), ref });
+      made.push({ wanted, slot, ref });
     }
     for (const { slot, ref } of made) module.elements(slot, [ref]);
     const bytes = module.finish();
