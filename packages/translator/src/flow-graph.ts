@@ -31,7 +31,7 @@ export interface FlowBlock {
 }
 
 export interface RegionLimits { readonly maxBlocks: number; readonly maxInstructions: number; readonly maxPages: number }
-export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 200, maxInstructions: 1200, maxPages: 4 };
+export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 96, maxInstructions: 600, maxPages: 4 };
 
 export interface CodePage { /** Page number relative to the entry's page. */ readonly page: number; readonly host: number }
 
