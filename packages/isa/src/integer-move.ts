@@ -162,7 +162,7 @@ export const MOVE: InstructionTable = {
     uses: ['stack', 'size'],
     run(m) {
       const frame = m.let(w.and(m.register(RBP, 8), stackMask(m)));
-      const value = m.loadLinear(m.linear(SS, frame, m.size), m.size);
+      const value = m.loadLinear(m.stackLinear(0, m.size, false, RBP), m.size);
       setStackPointer(m, w.add(frame, w.i64(m.size)));
       m.setRegister(RBP, m.size, value);
     },

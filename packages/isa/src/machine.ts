@@ -120,6 +120,11 @@ export abstract class Machine {
   /** Linear address of a string source: the record's effective segment (DS unless overridden). */
   abstract linearSource(offset: Expr, bytes: number, write?: boolean): Expr;
 
+  /** Linear address of `bytes` at a distance (negative: below) from where the stack pointer, or the frame pointer, points. */
+  stackLinear(distance: number, bytes: number, write = false, pointer = RSP): Expr {
+    const { stackSize } = this.form, mask = w.i64(stackSize === 2 ? 0xffff : -1, stackSize === 8 ? -1 : 0);
+    return this.linear(SS, this.fn.let(w.and(w.add(this.register(pointer, 8), w.i64(distance, distance >> 31)), mask)), bytes, write);
+  }
   loadLinear(linear: Expr, size: number): Expr {
     const host = this.hostRead(linear, size);
     return this.fn.let(w.load(this.typeOf(size), (size * 8) as w.Width, host));

@@ -1,6 +1,6 @@
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
-import { RSP, SS } from './machine.ts';
+import { RSP } from './machine.ts';
 import type { Machine } from './machine.ts';
 
 /** All bits of the stack pointer that the stack's width uses, as an i64 constant. */
@@ -19,11 +19,11 @@ export function setStackPointer(m: Machine, value: Expr): void {
 /** Push a value of `size` bytes. May fault; the stack pointer moves only after the store. */
 export function push(m: Machine, size: number, value: Expr): void {
   const next = m.let(w.and(w.sub(m.register(RSP, 8), w.i64(size)), stackMask(m)));
-  m.storeLinear(m.linear(SS, next, size, true), size, value);
+  m.storeLinear(m.stackLinear(-size, size, true), size, value);
   setStackPointer(m, next);
 }
 
 /** The value on top of the stack, without moving the pointer. */
 export function popValue(m: Machine, size: number): Expr {
-  return m.loadLinear(m.linear(SS, stackPointer(m), size), size);
+  return m.loadLinear(m.stackLinear(0, size), size);
 }

@@ -6,12 +6,15 @@ import { tlbEntry } from '@vmm/cpu';
 import { analyse } from './dominators.ts';
 import type { Structure } from './dominators.ts';
 import { SWITCH_DELTA } from './flow-graph.ts';
-import type { FlowBlock, FlowGraph } from './flow-graph.ts';
+import type { FlowBlock, FlowGraph, Step } from './flow-graph.ts';
 import { perfectHash } from './perfect-hash.ts';
+import { planWindows } from './windows.ts';
+import type { Opening } from './windows.ts';
 import type { TranslatorMachine } from './translator-machine.ts';
 
 const PAGE = 4096;
 const ACCESS_EXECUTE = 2;
+const NONE_NEARBY: TranslatorMachine['nearby'] = new Map();
 
 /** Emits one region: structured control flow from the dominator tree, each block through the instruction builders. */
 export class RegionEmitter {
@@ -40,6 +43,7 @@ export class RegionEmitter {
     this.#byDelta = new Map(graph.blocks.map((block) => [block.delta, block.id]));
     this.#looping = this.#findLoops();
     this.#flagsInMemory = this.#findUntouchedFlags();
+    machine.openings = this.#planWindows();
   }
 
   emit(fn: FunctionBuilder): void {
@@ -86,6 +90,15 @@ export class RegionEmitter {
     }
   }
 
+  #planWindows(): Map<Step, Opening[]> {
+    const { blocks } = this.#graph, { order, isMerge, isLoopHeader, position } = this.#structure;
+    const isRoot = (id: number): boolean => id === 0 || isMerge[id] === 1 || isLoopHeader[id] === 1;
+    const follow = (block: FlowBlock): FlowBlock[] => block.targets.map((delta) => this.#byDelta.get(delta))
+      .filter((id) => id !== undefined && !isRoot(id) && position[id]! > position[block.id]!).map((id) => blocks[id!]!);
+    const openings = new Map<Step, Opening[]>();
+    for (const id of order) if (isRoot(id)) for (const [step, opened] of planWindows(blocks[id]!, follow)) openings.set(step, opened);
+    return openings;
+  }
   #findUntouchedFlags(): Uint8Array {
     const { blocks } = this.#graph, { order } = this.#structure;
     const writes = blocks.map((block) => block.steps.some((step) => step.traits.writesFlags));
@@ -102,7 +115,11 @@ export class RegionEmitter {
     }
     return untouched;
   }
-  #flagsAt(id: number): TranslatorMachine['pending'] { return this.#flagsInMemory[id] === 1 ? { type: 'memory' } : { type: 'locals' }; }
+  /** Here begins code that several edges lead to: nothing is known but what all of them agree on. */
+  #join(id: number): void {
+    this.#machine.pending = this.#flagsInMemory[id] === 1 ? { type: 'memory' } : { type: 'locals' };
+    this.#machine.nearby = NONE_NEARBY;
+  }
   /** Before an edge that joins others: the flags where its target expects them. */
   #settleFor(target: number): void {
     if (this.#flagsInMemory[target] === 0) this.#machine.flushFlags();
@@ -135,7 +152,7 @@ export class RegionEmitter {
     if (isLoopHeader[id] === 1) {
       this.#fn.loop((label) => {
         this.#loops.set(id, label);
-        this.#machine.pending = this.#flagsAt(id);
+        this.#join(id);
         this.#machine.pollEvents(this.#graph.blocks[id]!.kind === 'switch' ? undefined : this.#graph.blocks[id]!.delta);
         this.#within(id, merges);
         this.#loops.delete(id);
@@ -151,7 +168,7 @@ export class RegionEmitter {
       this.#within(id, inner);
       this.#labels.delete(outer);
     });
-    this.#machine.pending = this.#flagsAt(outer);
+    this.#join(outer);
     this.#tree(outer);
   }
 
@@ -185,9 +202,10 @@ export class RegionEmitter {
         const { outcome } = machine;
         if (outcome.type !== 'branch') throw new Error(`${block.steps.at(-1)!.form.mnemonic} does not branch`);
         const [next, taken] = block.targets as [number, number];
-        const { pending } = machine;
+        const { pending, nearby } = machine;
         this.#fn.if(outcome.condition, () => { this.#go(block, taken); });
         machine.pending = pending;
+        machine.nearby = nearby;
         this.#go(block, next);
       }
     }
@@ -196,7 +214,7 @@ export class RegionEmitter {
   /** Computed jumps: a jump table by a hash of the target, which is then compared. */
   #switch(block: FlowBlock): void {
     const machine = this.#machine, fn = this.#fn;
-    const { pending } = machine;
+    const { pending, nearby } = machine;
     const targets = block.targets.filter((delta) => this.#byDelta.has(delta) && !this.#structure.cut.has(block.id * this.#graph.blocks.length + this.#byDelta.get(delta)!));
     const distance = fn.let(machine.targetDelta());
     const { multiplier, shift, slots } = perfectHash(targets);
@@ -212,6 +230,7 @@ export class RegionEmitter {
         const at = targets.length - 1 - i;
         fn.brIf(missed, w.ne(distance, w.i32(targets[at]!)), false);
         machine.pending = pending;
+        machine.nearby = nearby;
         fn.scope(() => { this.#go(block, targets[at]!); });
       };
       open(0, []);
@@ -223,11 +242,12 @@ export class RegionEmitter {
   /** A computed target: return addresses of calls made in this region go on in place. */
   #indirect(block: FlowBlock, target: w.Expr): void {
     const machine = this.#machine;
-    const { pending } = machine;
+    const { pending, nearby } = machine;
     for (const site of block.targets) {
       if (!this.#byDelta.has(site)) continue;
       this.#fn.if(w.eq(target, machine.ripAt(site)), () => { this.#go(block, site); });
       machine.pending = pending;
+      machine.nearby = nearby;
     }
     machine.setTarget(target);
     machine.leaveToTarget();

@@ -9,6 +9,8 @@ import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, Label, Local, ModuleBuilder, ValueType } from '@vmm/wasm';
 import { SWITCH_DELTA } from './flow-graph.ts';
 import type { Step } from './flow-graph.ts';
+import { adjustmentOf } from './windows.ts';
+import type { Opening, Window } from './windows.ts';
 
 /**
  * How and where code leaves by the common exit of rare cases, in one constant: distance of rip from the entry (biased), instructions to give back to
@@ -31,6 +33,11 @@ type Pending =
 
 /** How the last instruction of a block goes on; the region's emitter turns it into structured control flow. */
 export type Outcome = { readonly type: 'next' } | { readonly type: 'dynamic'; readonly target: Expr } | { readonly type: 'branch'; readonly condition: Expr } | { readonly type: 'jump' } | { readonly type: 'leave' };
+
+/** An open window: its host address (0: accesses look up by themselves), and how far its register is from where its offsets count from. */
+interface Near { readonly window: Window; readonly host: Local; readonly adjustment: number }
+/** What is known of an address that lies in a window. */
+interface Located { readonly host: Local; readonly at: number; readonly bytes: number; readonly isWritable: boolean }
 
 export const STATUS = { dispatch: 1, fault: 3, interpret: 4 } as const;
 
@@ -76,6 +83,11 @@ export class TranslatorMachine extends Machine {
   /** How often code has set flags so far. */
   flagWrites = 0;
   outcome: Outcome = { type: 'next' };
+  /** Windows open at this point of the code, by register; never changed in place. */
+  nearby: ReadonlyMap<number, Near> = new Map();
+  openings: ReadonlyMap<Step, readonly Opening[]> = new Map();
+  readonly #located = new Map<Expr, Located>();
+  #adjustment: { readonly register: number; readonly distance: number } | undefined;
   #step!: Step;
   /** Instructions of the block at hand from this one on: what a fault gives back to the budget. */
   #left = 0;
@@ -263,6 +275,62 @@ export class TranslatorMachine extends Machine {
     this.#left = left;
     this.#prepared.clear();
     this.outcome = { type: 'next' };
+    this.#located.clear();
+    for (const opening of this.openings.get(step) ?? []) this.#open(opening);
+    this.#adjustment = this.nearby.size > 0 ? adjustmentOf(step) : undefined;
+  }
+
+  // --- windows ---
+
+  #open({ window, adjustment }: Opening): void {
+    const { fn } = this, distance = window.low - adjustment;
+    const at = fn.let(w.add(this.#get(window.base), this.is64 ? w.i64(distance, distance >> 31) : w.i32(distance)));
+    const { entry, hits } = this.#inlineProbe(at, window.high - window.low, window.writes ? 1 : 0);
+    const host = fn.local('i32');
+    fn.set(host, w.select(hits, this.#hostAt(at, entry), w.i32(0)));
+    this.nearby = new Map(this.nearby).set(window.base, { window, host, adjustment });
+  }
+  /** A register is written: its window moves with it if the instruction moves it by a constant, else it is closed. */
+  #moved(register: number): void {
+    const near = this.nearby.get(register);
+    if (near === undefined) return;
+    const nearby = new Map(this.nearby), adjustment = this.#adjustment;
+    if (adjustment?.register === register) {
+      nearby.set(register, { ...near, adjustment: near.adjustment + adjustment.distance });
+      this.#adjustment = undefined;
+    } else nearby.delete(register);
+    this.nearby = nearby;
+  }
+  /** Linear address at a distance from a register, if a window has it. */
+  #locate(register: number, distance: number, bytes: number): Expr | undefined {
+    const near = this.nearby.get(register);
+    if (near === undefined) return undefined;
+    const { window, host, adjustment } = near, at = adjustment + distance - window.low;
+    if (at < 0 || at + bytes > window.high - window.low) return undefined;
+    // not evaluated now: only what looks up by itself needs it
+    const linear = this.is64 ? w.add(this.#get(register), w.i64(distance, distance >> 31)) : w.extendU(w.add(this.#get(register), w.i32(distance)));
+    this.#located.set(linear, { host, at, bytes, isWritable: window.writes });
+    return linear;
+  }
+  #locatedFor(linear: Expr, bytes: number, kind: number): Located | undefined {
+    const found = this.#located.get(linear);
+    return found !== undefined && bytes <= found.bytes && (kind === 0 || found.isWritable) ? found : undefined;
+  }
+  override stackLinear(distance: number, bytes: number, write = false, pointer = SP): Expr {
+    const isPlain = this.form.stackSize === (this.is64 ? 8 : 4);
+    return (isPlain ? this.#locate(pointer, distance, bytes) : undefined) ?? super.stackLinear(distance, bytes, write, pointer);
+  }
+  override loadLinear(linear: Expr, size: number): Expr { return this.#load(linear, size, this.typeOf(size)); }
+  #load(linear: Expr, bytes: number, type: ValueType): Expr {
+    const { fn } = this, near = this.#locatedFor(linear, bytes, 0), width = (bytes * 8) as w.Width;
+    if (near === undefined) return fn.let(w.load(type, width, this.hostRead(linear, bytes)));
+    const value = fn.local(type);
+    fn.if(fn.get(near.host), () => { fn.set(value, w.load(type, width, fn.get(near.host), near.at)); }, () => {
+      const host = fn.let(this.#probe(bytes, 0).call(this.#narrow(linear)));
+      fn.unless(host, () => { this.#leaveFault(); }, false);
+      fn.set(value, w.load(type, width, host));
+    }, true);
+    return fn.get(value);
   }
 
   // --- registers ---
@@ -280,6 +348,7 @@ export class TranslatorMachine extends Machine {
   setRegister(number: number, size: number, value: Expr): void {
     const local = this.#local(number);
     this.written.add(number);
+    this.#moved(number);
     const { fn } = this;
     if (size === 8) fn.set(local, this.is64 ? value : w.wrap(value));
     else if (size === 4) fn.set(local, this.is64 ? w.extendU(value) : value);
@@ -296,6 +365,7 @@ export class TranslatorMachine extends Machine {
   #setHigh(number: number, value: Expr): void {
     const local = this.#local(number);
     this.written.add(number);
+    this.#moved(number);
     const { fn } = this;
     const byte = w.shl(w.and(value, w.i32(0xff)), w.i32(8));
     fn.set(local, this.is64 ? w.or(w.and(fn.get(local), w.i64(~0xff00, -1)), w.extendU(byte)) : w.or(w.and(fn.get(local), w.i32(~0xff00)), byte));
@@ -322,8 +392,7 @@ export class TranslatorMachine extends Machine {
     }
   }
   #loadMemory(linear: Expr, bytes: number): Expr {
-    const host = this.hostRead(linear, bytes);
-    return this.fn.let(bytes === 16 ? w.load('v128', 128, host) : w.load(this.typeOf(bytes), (bytes * 8) as w.Width, host));
+    return this.#load(linear, bytes, bytes === 16 ? 'v128' : this.typeOf(bytes));
   }
   #isMemoryOperand(operand: number): boolean {
     const kind = this.form.operands[operand]?.kind;
@@ -369,12 +438,16 @@ export class TranslatorMachine extends Machine {
       const scaled = w.shl(index, wide ? w.i64(inst.scale) : w.i32(inst.scale));
       sum = sum === undefined ? scaled : w.add(sum, scaled);
     }
-    // POP to memory computes its address with the stack pointer already moved
-    const disp = inst.disp + (inst.row.mnemonic === 'pop' && inst.base === SP ? inst.opSize : 0);
+    const disp = inst.disp + this.#popped();
     const constant = wide ? w.i64(disp) : w.i32(disp);
     sum = sum === undefined ? constant : w.add(sum, constant);
     if (inst.addrSize === 2) return wide ? sum : w.and(sum, w.i32(0xffff));
     return wide && inst.addrSize === 4 ? w.and(sum, w.i64(-1, 0)) : sum;
+  }
+  /** POP to memory computes its address with the stack pointer already moved. */
+  #popped(): number {
+    const { inst } = this.#step;
+    return inst.row.mnemonic === 'pop' && inst.base === SP ? inst.opSize : 0;
   }
   indexVectorAddress(): Expr { return w.i32(this.stateAddress('vector', this.#step.inst.index, 32)); }
   elementAddress(index: Expr, bytes: number): Expr {
@@ -392,6 +465,10 @@ export class TranslatorMachine extends Machine {
     if (inst.opKind[operand] === OpKind.moffs) {
       const offset = this.is64 ? w.i64(inst.immLo, inst.immHi) : w.i64(inst.immLo, 0);
       return this.linear(inst.seg, offset, bytes, write);
+    }
+    if (inst.base >= 0 && inst.index < 0 && !inst.ripRelative && inst.seg !== FS && inst.seg !== GS && inst.addrSize === (this.is64 ? 8 : 4)) {
+      const located = this.#locate(inst.base, inst.disp + this.#popped(), bytes);
+      if (located !== undefined) return located;
     }
     const offset = this.#offset();
     return this.linear(inst.seg, offset.type === 'i64' ? offset : w.extendU(offset), bytes, write);
@@ -457,6 +534,15 @@ export class TranslatorMachine extends Machine {
   #host(linear64: Expr, bytes: number, kind: 0 | 1 | 3): Expr {
     const { fn } = this;
     const linear = this.#narrow(linear64);
+    const near = this.#locatedFor(linear64, bytes, kind);
+    if (near !== undefined) {
+      const host = fn.local('i32');
+      fn.if(fn.get(near.host), () => { fn.set(host, w.add(fn.get(near.host), w.i32(near.at))); }, () => {
+        fn.set(host, this.#probe(bytes, kind).call(linear));
+        fn.unless(fn.get(host), () => { this.#leaveFault(); }, false);
+      }, true);
+      return fn.get(host);
+    }
     if (!this.inlinesProbes) {
       const host = fn.let(this.#probe(bytes, kind).call(linear));
       fn.unless(host, () => { this.#leaveFault(); }, false);
@@ -487,6 +573,14 @@ export class TranslatorMachine extends Machine {
     const { fn } = this;
     const linear = this.#narrow(linear64);
     const store = this.#probe(size, 1, value.type);
+    const near = this.#locatedFor(linear64, size, 1);
+    if (near !== undefined) {
+      const stored = fn.let(value);
+      fn.if(fn.get(near.host), () => { fn.store((size * 8) as w.Width, fn.get(near.host), near.at, stored); }, () => {
+        fn.unless(store.call(linear, stored), () => { this.#leaveFault(); }, false);
+      }, true);
+      return;
+    }
     if (!this.inlinesProbes) {
       fn.unless(store.call(linear, value), () => { this.#leaveFault(); }, false);
       return;
