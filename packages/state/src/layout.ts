@@ -129,14 +129,14 @@ export const VCPU_LAYOUT = {
   /** Directly behind them, a byte for each page that an entry may lie in, or a region trusts the mapping of, by page number: 0 where none does. */
   jumpPages: 1024,
   /** Computed jumps and calls that the interpreter made last, 16 bytes each: rip of the instruction, then of its target. See `computedNext`. */
-  computed: 0x9_0000,
+  computed: 0xd_1000,
   computedEntries: 4096,
   /** By table slot, 8 bytes: `tlbTag` (low word) and `mapVersion` for which a region last found its pages where it was made for. */
-  stamps: 0xa_0000,
+  stamps: 0xfc_0000,
   stampsBytes: 0x4_0000,
   /** Words that lead translated code to its successor: table slots, 0 = unlinked. */
   links: 0xf0_0000,
-  linksBytes: 0x10_0000,
+  linksBytes: 0xc_0000,
   sizeBytes: 0x100_0000,
 } as const;
 
