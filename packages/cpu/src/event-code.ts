@@ -4,6 +4,7 @@ import { EVENT_CARE } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { ATTRIBUTE, EFLAGS, GPR, SEG, SYSTEM_TYPE, VECTOR } from './architecture.ts';
+import { REPEATS_A_TURN } from './interpreter-machine.ts';
 import { MODE } from './mode.ts';
 import { giveUpIf, giveUpUnless, isSet } from './state-code.ts';
 import { descriptorOf, dplOf, giveUpUnlessFlatStack, hasAttributes, isLong, isPlainCode, isPlainData, limitOf, setNullSegment, tableAddress } from './table-code.ts';
@@ -13,8 +14,6 @@ import type { TableFunctions } from './table-code.ts';
 const EVENT = { external: 1, pushesResume: 2, hasError: 4 } as const;
 /** i32.atomic.rmw.or: other threads write the pending word too. */
 const ATOMIC_OR = 0xfe33;
-/** Faults between two looks at the run loop, for a guest that does nothing else. */
-const FAULTS_A_TURN = 64;
 /** Faults that are more than an entry in the IDT: debug exceptions, double faults, and those whose vector or address TypeScript may yet correct. */
 const SPECIAL_FAULTS = 1 << VECTOR.DB | 1 << VECTOR.DF | 1 << VECTOR.SS | 1 << VECTOR.GP | 1 << VECTOR.MC;
 const GATE = ATTRIBUTE.P | ATTRIBUTE.S | ATTRIBUTE.TYPE & ~1;
@@ -171,9 +170,11 @@ export function defineEventFunctions(module: ModuleBuilder, t: TableFunctions): 
         fn.return(w.i32(0));
       });
       fn.if(w.eq(vector, w.i32(VECTOR.PF)), () => { state.setLong(fn, 'cr2', state.long('faultAddress')); });
-      const count = fn.let(w.add(state.word('deliveredFaults'), w.i32(1)));
-      state.setWord(fn, 'deliveredFaults', count);
-      fn.unless(w.and(count, w.i32(FAULTS_A_TURN - 1)), () => { fn.drop(w.atomic('i32', ATOMIC_OR, [w.i32(state.at('pending')), w.i32(1)], 0, 2)); });
+      state.setWord(fn, 'deliveredFaults', w.add(state.word('deliveredFaults'), w.i32(1)));
+      // a guest that does nothing but fault retires nothing: the slice ends by this count, as with repeated instructions
+      const count = fn.let(w.add(state.word('exitReason'), w.i32(1)));
+      state.setWord(fn, 'exitReason', count);
+      fn.unless(w.and(count, w.i32(REPEATS_A_TURN - 1)), () => { fn.drop(w.atomic('i32', ATOMIC_OR, [w.i32(state.at('pending')), w.i32(1)], 0, 2)); });
       fn.return(w.i32(1));
     }),
   };

@@ -26,8 +26,8 @@ export interface Exits {
   dispatch(): void;
 }
 
-/** Parts of a repeated instruction between two looks at the run loop. */
-const REPEATS_A_TURN = 1024;
+/** Parts of a repeated instruction, or faults, between two looks at the run loop. */
+export const REPEATS_A_TURN = 1024;
 /** i32.atomic.rmw.or: other threads write the pending word too. */
 const ATOMIC_OR = 0xfe33;
 /** Flag in a size argument: the access writes. */
