@@ -1,6 +1,7 @@
 /** SDM vol 2 and vol 3: flags, ports, descriptor tables, control registers, system calls. Most of it is TypeScript (`@vmm/cpu`, callouts). */
 import * as w from '@vmm/wasm';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
+import { EXCEPTION } from './exceptions.ts';
 import type { CalloutName } from './callout-names.ts';
 import { ES, FS, GS, RAX, RBX, RCX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
@@ -52,6 +53,7 @@ function popFlags(m: Machine): void {
 }
 
 const simple = (name: CalloutName, options: { ends?: boolean } = {}): InstructionEntry => ({ ...options, run: (m) => { m.callout(name, [], 4); } });
+const undefinedOpcode: InstructionEntry = { ends: true, run: (m) => { m.fault(EXCEPTION.UD); } };
 const nothing: InstructionEntry = { run: () => undefined };
 /** Cache line operations: a load as far as faults go. */
 const touch: InstructionEntry = { run: (m) => { m.hostRead(m.address(0, 1), 1); } };
@@ -152,7 +154,7 @@ export const SYSTEM: InstructionTable = {
   sysexit: { ends: true, uses: ['size'], run: (m) => { transferOr(m, m.helper('sysexit', w.i32(m.size)), 'sysexit', [], m.size); } },
   swapgs: { ends: false, run: (m) => { orElse(m, m.helper('swapgs'), 'swapgs'); } },
   rsm: simple('rsm', { ends: true }), serialize: simple('serialize', { ends: true }),
-  ud0: simple('undefined_opcode', { ends: true }), ud1: simple('undefined_opcode', { ends: true }), ud2: simple('undefined_opcode', { ends: true }),
+  ud0: undefinedOpcode, ud1: undefinedOpcode, ud2: undefinedOpcode,
   vmcall: simple('vmcall', { ends: true }), vmmcall: simple('vmcall', { ends: true }),
   monitor: { uses: ['address'], run: (m) => { m.callout('monitor', [m.linearSource(m.let(wide(m, m.form.addressSize, m.register(RAX, m.form.addressSize))), 1)]); } },
   mwait: simple('mwait', { ends: true }),
