@@ -44,6 +44,7 @@ export class RegionEmitter {
     this.#looping = this.#findLoops();
     this.#flagsInMemory = this.#findUntouchedFlags();
     machine.openings = this.#planWindows();
+    machine.keepsVectors = graph.blocks.every((block) => block.steps.every((step) => !step.traits.touchesVectorState));
   }
 
   emit(fn: FunctionBuilder): void {

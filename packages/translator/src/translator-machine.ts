@@ -5,6 +5,7 @@ import { jumpEntry, MODE } from '@vmm/cpu';
 import type { InterpreterCore } from '@vmm/cpu';
 import { OpKind } from '@vmm/decoder';
 import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
+import type { StateField } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, Label, Local, ModuleBuilder, ValueType } from '@vmm/wasm';
 import { SWITCH_DELTA } from './flow-graph.ts';
@@ -57,6 +58,12 @@ export class TranslatorMachine extends Machine {
   readonly #word: 'i32' | 'i64';
   readonly #registers: (Local | undefined)[] = [];
   readonly written = new Set<number>();
+  /** Low halves of vector registers, where the region keeps them in locals; upper halves stay in the state block. */
+  readonly #vectors: (Local | undefined)[] = [];
+  readonly #writtenVectors = new Set<number>();
+  keepsVectors = false;
+  /** Whether code has used vector registers as memory. */
+  touchesVectorState = false;
   /** Where code with a target in `rip` goes: with the flags in locals, or still in memory. */
   #leave!: Label;
   #leaveFlags!: Label;
@@ -166,6 +173,7 @@ export class TranslatorMachine extends Machine {
     this.#registers.forEach((local, number) => {
       if (local !== undefined) fn.set(local, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('gpr', number)));
     });
+    this.#vectors.forEach((local, number) => { if (local !== undefined) fn.set(local, this.#vectorHome(number)); });
   }
 
   #epilogue(): void {
@@ -174,6 +182,7 @@ export class TranslatorMachine extends Machine {
       const value = fn.get(this.#registers[number]!);
       fn.store(64, w.i32(0), this.stateAddress('gpr', number), this.is64 ? value : w.extendU(value));
     }
+    for (const number of this.#writtenVectors) fn.store(128, w.i32(0), super.stateAddress('vector', number, 32), fn.get(this.#vectors[number]!));
     fn.store(64, w.i32(0), this.stateAddress('rip'), this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)));
     fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
     fn.if(fn.get(this.status), () => { fn.return(fn.get(this.status)); }, undefined, false);
@@ -373,6 +382,23 @@ export class TranslatorMachine extends Machine {
   registerAh(): Expr { return this.#high(0); }
   setRegisterAh(value: Expr): void { this.#setHigh(0, value); }
 
+  // --- vector registers ---
+
+  override stateAddress(field: StateField, index = 0, stride = 8): number {
+    if (field === 'vector') this.touchesVectorState = true;
+    return super.stateAddress(field, index, stride);
+  }
+  #vectorHome(number: number): Expr { return w.load('v128', 128, w.i32(0), super.stateAddress('vector', number, 32)); }
+  #vector(number: number): Expr {
+    if (!this.keepsVectors) return this.fn.let(this.#vectorHome(number));
+    return this.fn.let(this.fn.get(this.#vectors[number] ??= this.fn.permanentLocal('v128')));
+  }
+  #setVector(number: number, value: Expr): void {
+    if (!this.keepsVectors) { this.fn.store(128, w.i32(0), super.stateAddress('vector', number, 32), value); return; }
+    this.fn.set(this.#vectors[number] ??= this.fn.permanentLocal('v128'), value);
+    this.#writtenVectors.add(number);
+  }
+
   // --- operands ---
 
   read(operand: number, size?: number): Expr {
@@ -385,7 +411,7 @@ export class TranslatorMachine extends Machine {
         const width = size ?? this.sizeOf(0);
         return width === 8 ? w.i64(inst.immLo, inst.immHi) : w.i32(width === 4 ? inst.immLo : inst.immLo & (width === 2 ? 0xffff : 0xff));
       }
-      case OpKind.xmm: case OpKind.ymm: return this.fn.let(w.load('v128', 128, w.i32(0), this.stateAddress('vector', register, 32)));
+      case OpKind.xmm: case OpKind.ymm: return this.#vector(register);
       case OpKind.mmx: return this.fn.let(w.load('i64', 64, w.i32(0), this.stateAddress('fpr', register, 16)));
       case OpKind.seg: return this.state32('selector', register);
       default: return this.#loadMemory(this.address(operand, bytes), bytes);
@@ -416,7 +442,7 @@ export class TranslatorMachine extends Machine {
     switch (inst.opKind[operand]) {
       case OpKind.gpr: this.setRegister(register, bytes, value); return;
       case OpKind.gpr8h: this.#setHigh(register - 4, value); return;
-      case OpKind.xmm: case OpKind.ymm: this.fn.store(128, w.i32(0), this.stateAddress('vector', register, 32), value); return;
+      case OpKind.xmm: case OpKind.ymm: this.#setVector(register, value); return;
       case OpKind.mmx: this.fn.store(64, w.i32(0), this.stateAddress('fpr', register, 16), value); return;
       default: {
         const prepared = this.#prepared.get(operand);
@@ -476,7 +502,8 @@ export class TranslatorMachine extends Machine {
   number(operand: number): Expr { return w.i32(this.#step.inst.opReg[operand]!); }
   immediate64(): Expr { return w.i64(this.#step.inst.immLo, this.#step.inst.immHi); }
   secondImmediate(): Expr { return w.i32(this.#step.inst.imm2); }
-  vectorAddress(operand: number): Expr { return w.i32(this.stateAddress('vector', this.#step.inst.opReg[operand], 32)); }
+  /** For the upper half, which is nowhere else: gathers alone want more, and are known by their index register. */
+  vectorAddress(operand: number): Expr { return w.i32(super.stateAddress('vector', this.#step.inst.opReg[operand], 32)); }
   mmxAddress(operand: number): Expr { return w.i32(this.stateAddress('fpr', this.#step.inst.opReg[operand], 16)); }
 
   // --- memory ---

@@ -187,11 +187,11 @@ export class RegionTranslator implements Translator {
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
-          machine.begin({ delta: 0, inst, entry, form, traits: { writesFlags: false } }, 1);
+          machine.begin({ delta: 0, inst, entry, form, traits: { writesFlags: false, touchesVectorState: false } }, 1);
           entry.run(machine);
         });
       });
-      return { writesFlags: machine.flagWrites > 0 || COUNTED.has(form.mnemonic) };
+      return { writesFlags: machine.flagWrites > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState };
     } catch {
       return undefined;
     }
