@@ -120,9 +120,11 @@ export class RegionEmitter {
   #join(id: number): void {
     this.#machine.pending = this.#flagsInMemory[id] === 1 ? { type: 'memory' } : { type: 'locals' };
     this.#machine.nearby = NONE_NEARBY;
+    this.#machine.owed = 0;
   }
   /** Before an edge that joins others: the flags where its target expects them. */
   #settleFor(target: number): void {
+    this.#machine.pay();
     if (this.#flagsInMemory[target] === 0) this.#machine.flushFlags();
   }
 
@@ -203,10 +205,9 @@ export class RegionEmitter {
         const { outcome } = machine;
         if (outcome.type !== 'branch') throw new Error(`${block.steps.at(-1)!.form.mnemonic} does not branch`);
         const [next, taken] = block.targets as [number, number];
-        const { pending, nearby } = machine;
+        const known = machine.known();
         this.#fn.if(outcome.condition, () => { this.#go(block, taken); });
-        machine.pending = pending;
-        machine.nearby = nearby;
+        machine.recall(known);
         this.#go(block, next);
       }
     }
@@ -215,7 +216,7 @@ export class RegionEmitter {
   /** Computed jumps: a jump table by a hash of the target, which is then compared. */
   #switch(block: FlowBlock): void {
     const machine = this.#machine, fn = this.#fn;
-    const { pending, nearby } = machine;
+    const known = machine.known();
     const targets = block.targets.filter((delta) => this.#byDelta.has(delta) && !this.#structure.cut.has(block.id * this.#graph.blocks.length + this.#byDelta.get(delta)!));
     const distance = fn.let(machine.targetDelta());
     const { multiplier, shift, slots } = perfectHash(targets);
@@ -230,25 +231,23 @@ export class RegionEmitter {
         // what follows the block of label i
         const at = targets.length - 1 - i;
         fn.brIf(missed, w.ne(distance, w.i32(targets[at]!)), false);
-        machine.pending = pending;
-        machine.nearby = nearby;
+        machine.recall(known);
         fn.scope(() => { this.#go(block, targets[at]!); });
       };
       open(0, []);
     });
-    machine.pending = pending;
+    machine.recall(known);
     machine.leaveToTarget();
   }
 
   /** A computed target: return addresses of calls made in this region go on in place. */
   #indirect(block: FlowBlock, target: w.Expr): void {
     const machine = this.#machine;
-    const { pending, nearby } = machine;
+    const known = machine.known();
     for (const site of block.targets) {
       if (!this.#byDelta.has(site)) continue;
       this.#fn.if(w.eq(target, machine.ripAt(site)), () => { this.#go(block, site); });
-      machine.pending = pending;
-      machine.nearby = nearby;
+      machine.recall(known);
     }
     machine.setTarget(target);
     machine.leaveToTarget();

@@ -14,10 +14,10 @@ import { adjustmentOf } from './windows.ts';
 import type { Opening, Window } from './windows.ts';
 
 /**
- * How and where code leaves by the common exit of rare cases, in one constant: distance of rip from the entry (biased), instructions to give back to
- * the budget, what the three flag words mean (no operation, but a size: the flags are still in memory), and why.
+ * How and where code leaves by the common exit of rare cases, in one constant: distance of rip from the entry, instructions to give back to the budget
+ * (both biased), what the three flag words mean (no operation, but a size: the flags are still in memory), and why.
  */
-const SITE = { BIAS: 0x8000, LEFT_SHIFT: 16, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30, INTERPRET: 1 << 31 } as const;
+const SITE = { BIAS: 0x4000, LEFT_SHIFT: 15, LEFT_BIAS: 512, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30, INTERPRET: 1 << 31 } as const;
 
 /** Kinds of the lazy flags in locals. `ready`: fR is the result (sign-extended), fA is flagAux. Others: operation and size. */
 const KIND = { ready: 0, add: 1, sub: 2, logic: 3 } as const;
@@ -37,6 +37,7 @@ export type Outcome = { readonly type: 'next' } | { readonly type: 'dynamic'; re
 
 /** An open window: its host address (0: accesses look up by themselves), and how far its register is from where its offsets count from. */
 interface Near { readonly window: Window; readonly host: Local; readonly adjustment: number }
+export interface Known { readonly pending: Pending; readonly nearby: ReadonlyMap<number, Near>; readonly owed: number }
 /** What is known of an address that lies in a window. */
 interface Located { readonly host: Local; readonly at: number; readonly bytes: number; readonly isWritable: boolean }
 
@@ -87,6 +88,8 @@ export class TranslatorMachine extends Machine {
   #flagB!: Local;
   #flagR!: Local;
   pending: Pending = { type: 'memory' };
+  /** Instructions of this path that the budget does not know of yet. */
+  owed = 0;
   /** How often code has set flags so far. */
   flagWrites = 0;
   outcome: Outcome = { type: 'next' };
@@ -128,6 +131,7 @@ export class TranslatorMachine extends Machine {
     this.#flagB = fn.local(this.#word);
     this.#flagR = fn.local(this.#word);
     this.pending = { type: 'memory' };
+    this.owed = 0;
     const site = fn.local('i32');
     this.#link = fn.local('i32');
     const siteType = this.#module.typeIndex({ params: [], results: ['i32', this.#word, this.#word, this.#word] });
@@ -153,9 +157,9 @@ export class TranslatorMachine extends Machine {
 
   #takeSite(site: Expr): void {
     const { fn } = this;
-    const delta = w.sub(w.and(site, w.i32(0xffff)), w.i32(SITE.BIAS));
+    const delta = w.sub(w.and(site, w.i32(2 * SITE.BIAS - 1)), w.i32(SITE.BIAS));
     fn.set(this.rip, w.add(fn.get(this.ripBase), this.is64 ? w.extendS(delta) : delta));
-    fn.set(this.budget, w.add(fn.get(this.budget), w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(0x1ff))));
+    fn.set(this.budget, w.add(fn.get(this.budget), w.sub(w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(2 * SITE.LEFT_BIAS - 1)), w.i32(SITE.LEFT_BIAS))));
     fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.select(w.and(site, w.i32(SITE.INTERPRET)), w.i32(STATUS.interpret), w.i32(0))));
     fn.unless(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
       const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3)));
@@ -218,9 +222,12 @@ export class TranslatorMachine extends Machine {
     const rip = fn.get(this.rip), jumps = this.privateBase + VCPU_LAYOUT.jumps;
     const entry = fn.let(jumpEntry(this.is64 ? w.wrap(rip) : rip));
     const wide = this.is64 ? rip : w.extendU(rip);
-    const found = fn.let(w.load('i32', 32, entry, jumps + 12));
-    const isThis = w.and(w.eq(w.load('i64', 64, entry, jumps), wide), w.eq(w.load('i32', 32, entry, jumps + 8), w.load('i32', 32, w.i32(0), this.stateAddress('tlbTag'))));
-    fn.set(slot, w.select(w.and(isThis, w.eq(w.shrU(found, w.i32(16)), w.i32(this.#modeKey))), w.and(found, w.i32(0xffff)), w.i32(0)));
+    // tag, slot and mode key in one word
+    const found = fn.let(w.load('i64', 64, entry, jumps + 8));
+    const wanted = w.or(w.load('i64', 32, w.i32(0), this.stateAddress('tlbTag')), w.i64(0, this.#modeKey << 16));
+    const difference = w.or(w.xor(w.load('i64', 64, entry, jumps), wide), w.and(w.xor(found, wanted), w.i64(-1, 0xffff_0000 | 0)));
+    fn.set(slot, w.i32(0));
+    fn.if(w.eqz(difference), () => { fn.set(slot, w.and(w.wrap(w.shrU(found, w.i64(32))), w.i32(0xffff))); }, undefined, true);
   }
 
   /** In the word type of the mode. */
@@ -231,12 +238,14 @@ export class TranslatorMachine extends Machine {
   leaveTo(delta: number, link = 0): void {
     const { fn } = this;
     this.flushForExit();
+    this.#payForExit();
     fn.set(this.rip, this.ripWord(delta));
     if (link !== 0) fn.set(this.#link, w.i32(link));
     fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   /** The flags to where an exit looks for them; static knowledge stays as it is. */
   flushForExit(): void { if (this.pending.type !== 'memory') this.flushFlags(false); }
+  #payForExit(): void { if (this.owed !== 0) this.fn.set(this.budget, w.sub(this.fn.get(this.budget), w.i32(this.owed))); }
   /** Cold: the current instruction faults (or must be retried); nothing of it has happened. */
   #leaveFault(): void { this.#leaveAt(this.#step.delta, this.#left, SITE.FAULT); }
   #leaveAt(delta: number, left: number, why: number): void {
@@ -258,12 +267,12 @@ export class TranslatorMachine extends Machine {
       meaning = KIND[pending.operation] << SITE.OPERATION_SHIFT | Math.log2(pending.size) << SITE.SIZE_SHIFT;
       words = pending.operation === 'logic' ? [word(pending.result), none, none] : [word(pending.result), word(pending.a), word(pending.b)];
     }
-    fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left << SITE.LEFT_SHIFT | meaning | why), ...words]);
+    fn.brWith(this.#exit, [w.i32(delta + SITE.BIAS | left - this.owed + SITE.LEFT_BIAS << SITE.LEFT_SHIFT | meaning | why), ...words]);
   }
   /** The same for a place that a site's constant cannot name: a jump or call out of the region, or a fault in a function far from its entry. */
   #leaveFar(delta: number, left: number, why: number): void {
     this.flushForExit();
-    if (left !== 0) this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(left)));
+    if (left !== this.owed) this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(left - this.owed)));
     this.fn.set(this.rip, this.ripWord(delta));
     this.fn.set(this.status, w.i32((why & SITE.FAULT) !== 0 ? STATUS.fault : why !== 0 ? STATUS.interpret : 0));
     this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
@@ -271,12 +280,32 @@ export class TranslatorMachine extends Machine {
   /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */
   pollEvents(delta: number | undefined): void {
     const { fn } = this;
-    fn.if(w.or(w.load('i32', 32, w.i32(0), this.stateAddress('pending')), w.leS(fn.get(this.budget), w.i32(0))), () => {
-      if (delta === undefined) this.leaveToTarget();
-      else this.leaveTo(delta);
-    }, undefined, false);
+    const leaveIf = (condition: Expr): void => {
+      fn.if(condition, () => {
+        if (delta === undefined) this.leaveToTarget();
+        else this.leaveTo(delta);
+      }, undefined, false);
+    };
+    leaveIf(w.leS(fn.get(this.budget), w.i32(0)));
+    leaveIf(w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
   }
-  spend(instructions: number): void { this.fn.set(this.budget, w.sub(this.fn.get(this.budget), w.i32(instructions))); }
+  /** Counted now, taken from the budget where paths join or leave. */
+  spend(instructions: number): void {
+    if (this.owed + instructions >= SITE.LEFT_BIAS) this.pay();
+    this.owed += instructions;
+  }
+  pay(): void {
+    this.#payForExit();
+    this.owed = 0;
+  }
+
+  /** What is known statically at a point where paths part, for the code of the other path. */
+  known(): Known { return { pending: this.pending, nearby: this.nearby, owed: this.owed }; }
+  recall({ pending, nearby, owed }: Known): void {
+    this.pending = pending;
+    this.nearby = nearby;
+    this.owed = owed;
+  }
 
   begin(step: Step, left: number): void {
     this.#step = step;
@@ -762,6 +791,7 @@ export class TranslatorMachine extends Machine {
   /** Leave for the dispatcher at the computed target. */
   leaveToTarget(): void {
     this.flushForExit();
+    this.#payForExit();
     this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   jumpRelative(): void { this.#needWideBranch(); this.outcome = { type: 'jump' }; }
