@@ -42,13 +42,7 @@ function step(m: Machine, up: boolean): void {
   const carry = m.flag('c');
   const result = m.let(m.truncate(size, up ? w.add(a, one) : w.sub(a, one)));
   m.write(0, result);
-  // overflow: INC ends at the smallest number, DEC at the largest
-  const top = 2 ** (Math.min(size, 4) * 8 - 1);
-  const extreme = size === 8 ? w.i64(up ? 0 : -1, up ? -top : top - 1) : w.i32(up ? top : top - 1);
-  const overflow = w.eq(result, extreme);
-  const low = (value: Expr): Expr => (size === 8 ? w.wrap(value) : value);
-  const adjust = w.shl(w.eq(w.and(low(result), w.i32(15)), w.i32(up ? 0 : 15)), w.i32(3));
-  m.setFlags(m.signed64(size, result), w.or(m.auxFromCarryOverflow(carry, overflow), adjust));
+  m.flagsStep(size, up, carry, result);
 }
 
 function multiplyOverflowFlags(m: Machine, size: number, low: Expr, overflow: Expr): void {

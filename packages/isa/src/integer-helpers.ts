@@ -101,12 +101,22 @@ export function defineIntegerHelpers(module: ModuleBuilder, stateBase: number): 
     fn.return(fn.get(out));
   });
 
-  /** `flagAux` and `flagResult` of lazy flags kept as operation (16 add, 32 sub, 48 logic, plus size in bytes), operands and result. */
+  /**
+   * `flagAux` and `flagResult` of lazy flags kept as operation (16 add, 32 sub, 48 logic, 64 up by one, 80 down by one with carry as the
+   * first operand, plus size in bytes), operands and result.
+   */
   const lazyAux = module.define(['i32', 'i64', 'i64', 'i64'], ['i32'], (fn) => {
     const kind = fn.param(0), a = fn.param(1), b = fn.param(2), result = fn.param(3), ones = w.i64(-1, -1);
     const size = fn.let(w.and(kind, w.i32(15))), operation = fn.let(w.shrU(kind, w.i32(4)));
     const carries = fn.local('i64');
     fn.if(w.eq(operation, w.i32(3)), () => { fn.return(w.i32(0)); });
+    fn.if(w.gtU(operation, w.i32(3)), () => {
+      const isDown = w.eq(operation, w.i32(5)), top = fn.let(w.shl(w.i64(1), w.extendU(w.sub(w.shl(size, w.i32(3)), w.i32(1)))));
+      const mask = fn.let(w.or(top, w.sub(top, w.i64(1)))), extreme = w.sub(top, w.extendU(isDown));
+      const carry = fn.let(w.and(w.wrap(a), w.i32(1))), overflow = w.eq(w.and(result, mask), extreme);
+      const adjust = w.eq(w.and(w.wrap(result), w.i32(15)), w.mul(isDown, w.i32(15)));
+      fn.return(w.or(w.or(w.shl(carry, w.i32(31)), w.shl(w.xor(carry, overflow), w.i32(30))), w.shl(adjust, w.i32(3))));
+    });
     fn.if(w.eq(operation, w.i32(1)), () => { fn.set(carries, w.or(w.and(a, b), w.and(w.or(a, b), w.xor(result, ones)))); }, () => {
       const notA = fn.let(w.xor(a, ones));
       fn.set(carries, w.or(w.and(notA, b), w.and(w.or(notA, b), result)));

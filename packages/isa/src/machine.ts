@@ -183,6 +183,17 @@ export abstract class Machine {
     const notA = this.#not(size, a);
     this.setFlags(this.signed64(size, result), this.auxFromCarries(size, w.or(w.and(notA, b), w.and(w.or(notA, b), result))));
   }
+  /** Flags of a value that went up or down by one: carry (i32 0/1) as it was. */
+  flagsStep(size: number, up: boolean, carry: Expr, result: Expr): void {
+    const low = size === 8 ? w.wrap(result) : result;
+    const adjust = w.shl(w.eq(w.and(low, w.i32(15)), w.i32(up ? 0 : 15)), w.i32(3));
+    this.setFlags(this.signed64(size, result), w.or(this.auxFromCarryOverflow(carry, this.stepOverflow(size, up, result)), adjust));
+  }
+  /** Overflow (i32 0/1): going up ends at the smallest number, going down at the largest. */
+  stepOverflow(size: number, up: boolean, result: Expr): Expr {
+    const top = 2 ** (Math.min(size, 4) * 8 - 1);
+    return w.eq(result, size === 8 ? w.i64(up ? 0 : -1, up ? -top : top - 1) : w.i32(up ? top : top - 1));
+  }
   #not(size: number, value: Expr): Expr { return w.xor(value, this.constant(size, -1)); }
   /** `flagAux` from the vector of carries out of each bit. */
   auxFromCarries(size: number, carries: Expr): Expr {

@@ -15,13 +15,15 @@ import type { Opening, Window } from './windows.ts';
 
 /**
  * How and where code leaves by the common exit of rare cases, in one constant: distance of rip from the entry, instructions to give back to the budget
- * (both biased), what the three flag words mean (no operation, but a size: the flags are still in memory), and why.
+ * (both biased), what the three flag words mean (no operation, but a size: the flags are still in memory; KEEP_KIND and an operation: a
+ * step), and why.
  */
 const SITE = { BIAS: 0x4000, LEFT_SHIFT: 15, LEFT_BIAS: 512, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30, INTERPRET: 1 << 31 } as const;
 
 /** Kinds of the lazy flags in locals. `ready`: fR is the result (sign-extended), fA is flagAux. Others: operation and size. */
-const KIND = { ready: 0, add: 1, sub: 2, logic: 3 } as const;
-type Operation = 'add' | 'sub' | 'logic';
+const KIND = { ready: 0, add: 1, sub: 2, logic: 3, up: 4, down: 5 } as const;
+type Operation = 'add' | 'sub' | 'logic' | 'up' | 'down';
+const isStep = (operation: Operation): boolean => operation === 'up' || operation === 'down';
 const kindNumber = (operation: Operation, size: number): number => KIND[operation] * 16 + size;
 
 /** What is known statically about the flags at this point of the code. */
@@ -45,6 +47,8 @@ export const STATUS = { dispatch: 1, fault: 3, interpret: 4 } as const;
 
 const SP = 4;
 const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes);
+/** Conditions, by half their code, that a result alone decides. */
+const ZERO_OR_SIGN = new Set([2, 4]);
 const CARRY_IN = new Set(['adc', 'sbb']);
 
 /**
@@ -161,11 +165,13 @@ export class TranslatorMachine extends Machine {
     fn.set(this.rip, w.add(fn.get(this.ripBase), this.is64 ? w.extendS(delta) : delta));
     fn.set(this.budget, w.add(fn.get(this.budget), w.sub(w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(2 * SITE.LEFT_BIAS - 1)), w.i32(SITE.LEFT_BIAS))));
     fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.select(w.and(site, w.i32(SITE.INTERPRET)), w.i32(STATUS.interpret), w.i32(0))));
-    fn.unless(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
-      const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3)));
-      const size = fn.let(w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
+    const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3))), size = fn.let(w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
+    const kindOf = (number: Expr): Expr => w.add(w.mul(number, w.i32(16)), w.shl(w.i32(1), size));
+    fn.if(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
+      fn.if(operation, () => { fn.set(this.#kind, kindOf(w.add(operation, w.i32(KIND.logic)))); });
+    }, () => {
       fn.brIf(this.#leave, w.and(w.eqz(operation), size));
-      fn.set(this.#kind, w.select(operation, w.add(w.mul(operation, w.i32(16)), w.shl(w.i32(1), size)), w.i32(0)));
+      fn.set(this.#kind, w.select(operation, kindOf(operation), w.i32(0)));
     });
   }
 
@@ -263,6 +269,9 @@ export class TranslatorMachine extends Machine {
     } else if (pending.type === 'ready') {
       meaning = 0;
       words = [word(pending.result), word(pending.aux), none];
+    } else if (isStep(pending.operation)) {
+      meaning = SITE.KEEP_KIND | KIND[pending.operation] - KIND.logic << SITE.OPERATION_SHIFT | Math.log2(pending.size) << SITE.SIZE_SHIFT;
+      words = [word(pending.result), word(pending.a), none];
     } else {
       meaning = KIND[pending.operation] << SITE.OPERATION_SHIFT | Math.log2(pending.size) << SITE.SIZE_SHIFT;
       words = pending.operation === 'logic' ? [word(pending.result), none, none] : [word(pending.result), word(pending.a), word(pending.b)];
@@ -685,6 +694,7 @@ export class TranslatorMachine extends Machine {
   override flagsLogic(size: number, result: Expr): void { this.#operation('logic', size, result, result, result); }
   override flagsAdd(size: number, a: Expr, b: Expr, result: Expr): void { this.#operation('add', size, a, b, result); }
   override flagsSub(size: number, a: Expr, b: Expr, result: Expr): void { this.#operation('sub', size, a, b, result); }
+  override flagsStep(size: number, up: boolean, carry: Expr, result: Expr): void { this.#operation(up ? 'up' : 'down', size, carry, w.i32(0), result); }
   #operation(operation: Operation, size: number, a: Expr, b: Expr, result: Expr): void { this.flagWrites++; this.pending = { type: 'operation', isPlain: !CARRY_IN.has(this.form.mnemonic), operation, size, a, b, result }; }
 
   /** Result and aux from the locals, whatever their kind: a call to a helper unless they are ready. */
@@ -701,6 +711,18 @@ export class TranslatorMachine extends Machine {
     });
     return { result: fn.get(result), aux: fn.get(aux) };
   }
+  /** Carry alone from the locals, which stay as they are. */
+  #localCarry(): Expr {
+    this.flushFlags();
+    const { fn } = this, carry = fn.local('i32');
+    const low = (local: Local): Expr => (this.is64 ? w.wrap(fn.get(local)) : fn.get(local)), wide = (local: Local): Expr => (this.is64 ? fn.get(local) : w.extendU(fn.get(local)));
+    fn.if(fn.get(this.#kind), () => {
+      fn.if(w.geU(fn.get(this.#kind), w.i32(KIND.up * 16)), () => { fn.set(carry, low(this.#flagA)); }, () => {
+        fn.set(carry, w.shrU(this.#helper('lazyAux').call(fn.get(this.#kind), wide(this.#flagA), wide(this.#flagB), wide(this.#flagR)), w.i32(31)));
+      });
+    }, () => { fn.set(carry, w.shrU(low(this.#flagA), w.i32(31))); });
+    return fn.get(carry);
+  }
   /** Make the flags `ready` in static knowledge. */
   #ready(): { result: Expr; aux: Expr } {
     const { pending } = this;
@@ -715,6 +737,7 @@ export class TranslatorMachine extends Machine {
     const { flagWrites } = this;
     if (operation === 'add') super.flagsAdd(size, a, b, result);
     else if (operation === 'sub') super.flagsSub(size, a, b, result);
+    else if (isStep(operation)) super.flagsStep(size, operation === 'up', a, result);
     else super.flagsLogic(size, result);
     this.flagWrites = flagWrites;
     return this.pending as { result: Expr; aux: Expr } & Pending;
@@ -723,6 +746,7 @@ export class TranslatorMachine extends Machine {
   flagAux(): Expr { return this.#ready().aux; }
 
   override flag(flag: Flag): Expr {
+    if (flag === 'c' && (this.pending.type === 'locals' || this.pending.type === 'memory')) return this.#localCarry();
     const direct = this.#directFlag(flag);
     return direct === undefined ? super.flag(flag) : this.fn.let(direct);
   }
@@ -733,15 +757,16 @@ export class TranslatorMachine extends Machine {
     switch (flag) {
       case 'z': return w.eqz(result);
       case 's': return size === 8 ? w.wrap(w.shrU(result, w.i64(63))) : w.and(w.shrU(result, w.i32(size * 8 - 1)), w.i32(1));
-      case 'c': return operation === 'logic' ? w.i32(0) : isPlain ? operation === 'sub' ? w.ltU(a, b) : w.ltU(result, a) : undefined;
-      case 'o': return operation === 'logic' ? w.i32(0) : undefined;
+      case 'c': return isStep(operation) ? a : operation === 'logic' ? w.i32(0) : isPlain ? operation === 'sub' ? w.ltU(a, b) : w.ltU(result, a) : undefined;
+      case 'o': return isStep(operation) ? this.stepOverflow(size, operation === 'up', result) : operation === 'logic' ? w.i32(0) : undefined;
       case 'p': return w.xor(w.and(w.popcnt(w.and(size === 8 ? w.wrap(result) : result, w.i32(0xff))), w.i32(1)), w.i32(1));
       default: return undefined;
     }
   }
   override condition(code: number): Expr {
     const { pending } = this;
-    if (pending.type === 'operation' && (pending.operation === 'logic' || (pending.operation === 'sub' && pending.isPlain))) {
+    const isDirect = pending.type === 'operation' && (pending.operation === 'logic' || (pending.operation === 'sub' && pending.isPlain) || (isStep(pending.operation) && ZERO_OR_SIGN.has(code >> 1)));
+    if (isDirect) {
       const direct = this.#compare(code >> 1, pending.operation, pending.size, pending.a, pending.b, pending.result);
       if (direct !== undefined) return this.fn.let((code & 1) === 0 ? direct : w.eqz(direct));
     }
