@@ -79,6 +79,7 @@ function randomMode(m: TestMachine, random: Random): boolean {
     m.protected(cpl, { rflags, rsp, cr4: cr4 | CR4.PSE, cr0: CR0.PE | CR0.PG | am, cr3: AT.pd, idtr: { base: AT.idt, limit: random.mostly(0x1ff, [0x7f]) } });
     m.write32(AT.pd, 0xe3 | owner);
     if (random.chance(12)) m.state.set('eflags', m.state.get('eflags') | EFLAGS.VM);
+    else if (random.chance(12)) m.real({ rflags: rflags & ~EFLAGS.NT, rsp });
   }
   if (random.chance(8)) m.state.set('segmentAttributes', random.pick([0x93, 0x4093, 0xc091, 0xc097, 0x1_0000]), random.pick([SEG.SS, SEG.DS, SEG.FS]));
   if (random.chance(12)) m.state.setNumber('segmentBase', 0x1000, random.pick([SEG.SS, SEG.DS, SEG.GS, SEG.CS]));

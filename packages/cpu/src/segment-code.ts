@@ -2,7 +2,8 @@ import * as w from '@vmm/wasm';
 import type { Expr, FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { ATTRIBUTE, SEG } from './architecture.ts';
 import { MODE } from './mode.ts';
-import { giveUpIf, giveUpUnless, isSet } from './state-code.ts';
+import { VM86_ATTRIBUTES } from './segments.ts';
+import { giveUpIf, giveUpUnless } from './state-code.ts';
 import { descriptorOf, dplOf, hasAttributes, isNull } from './table-code.ts';
 import type { TableFunctions } from './table-code.ts';
 
@@ -14,9 +15,24 @@ const PRESENT = ATTRIBUTE.P | ATTRIBUTE.S | ATTRIBUTE.ACCESSED;
  */
 export function defineLoadSegment(module: ModuleBuilder, t: TableFunctions): FunctionRef {
   const { state } = t;
+  /** (segment, selector, virtual-8086 mode): `setRealSegment` and `setVm86Segment`. */
+  const setPlainSegment = module.define(['i32', 'i32', 'i32'], [], (fn) => {
+    const selector = fn.let(w.and(fn.param(1), w.i32(0xffff))), isVirtual = fn.param(2), word = fn.let(w.shl(fn.param(0), w.i32(2)));
+    const before = fn.let(state.word('segmentAttributes', 0, word)), isNew = w.or(isVirtual, w.and(before, w.i32(ATTRIBUTE.UNUSABLE)));
+    const real = w.or(w.and(before, w.i32(ATTRIBUTE.DB | ATTRIBUTE.G)), w.i32(ATTRIBUTE.P | ATTRIBUTE.S | 3));
+    state.setWord(fn, 'selector', selector, 0, word);
+    state.setLong(fn, 'segmentBase', w.extendU(w.shl(selector, w.i32(4))), 0, w.shl(fn.param(0), w.i32(3)));
+    fn.if(isNew, () => { state.setWord(fn, 'segmentLimit', w.i32(0xffff), 0, word); });
+    state.setWord(fn, 'segmentAttributes', w.select(isVirtual, w.i32(VM86_ATTRIBUTES), real), 0, word);
+  });
   return module.define(['i32', 'i32'], ['i32'], (fn) => {
     const index = fn.param(0), selector = fn.param(1), key = fn.let(state.word('modeKey'));
-    giveUpIf(fn, w.or(w.eqz(w.and(key, w.i32(MODE.PROTECTED))), w.eq(index, w.i32(SEG.SS))));
+    giveUpIf(fn, w.eq(index, w.i32(SEG.SS)));
+    fn.unless(w.and(key, w.i32(MODE.PROTECTED)), () => {
+      fn.callVoid(setPlainSegment.index, [index, selector, w.and(key, w.i32(MODE.VM86))]);
+      fn.callVoid(t.refreshSegment.index, [index]);
+      fn.return(w.eq(state.word('modeKey'), key));
+    });
     fn.if(isNull(selector), () => {
       const word = fn.let(w.shl(index, w.i32(2)));
       state.setWord(fn, 'selector', w.and(selector, w.i32(0xffff)), 0, word);
@@ -34,6 +50,6 @@ export function defineLoadSegment(module: ModuleBuilder, t: TableFunctions): Fun
       fn.callVoid(t.setSegment.index, [index, selector, lo, hi]);
     });
     fn.callVoid(t.refreshSegment.index, [index]);
-    fn.return(w.eqz(isSet(w.xor(state.word('modeKey'), key))));
+    fn.return(w.eq(state.word('modeKey'), key));
   });
 }

@@ -70,12 +70,15 @@ export function setRealSegment(state: StateView, index: number, selector: number
   state.setWord(STATE.segmentAttributes + 4 * index, before & (ATTRIBUTE.DB | ATTRIBUTE.G) | ATTRIBUTE.P | ATTRIBUTE.S | 3);
 }
 
+/** Present, DPL 3, accessed writable data. */
+export const VM86_ATTRIBUTES = 0xf3;
+
 /** Virtual-8086 mode: everything is fixed by the selector. */
 export function setVm86Segment(state: StateView, index: number, selector: number): void {
   state.setWord(STATE.selector + 4 * index, selector & 0xffff);
   state.setPair(STATE.segmentBase + 8 * index, (selector & 0xffff) << 4, 0);
   state.setWord(STATE.segmentLimit + 4 * index, 0xffff);
-  state.setWord(STATE.segmentAttributes + 4 * index, 0xf3);
+  state.setWord(STATE.segmentAttributes + 4 * index, VM86_ATTRIBUTES);
 }
 
 /** MOV Sreg, POP Sreg, LDS and the like: all segment registers but CS. */
