@@ -181,8 +181,7 @@ export class RegionEmitter {
     machine.inlinesProbes = this.#looping.has(block.id);
     if (count > 0) machine.spend(count);
     block.steps.forEach((step, i) => {
-      machine.begin(step, count - i);
-      step.entry.run(machine);
+      machine.run(step, count - i);
     });
     switch (block.kind) {
       case 'switch': this.#switch(block); return;

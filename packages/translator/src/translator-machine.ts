@@ -46,6 +46,8 @@ interface Located { readonly host: Local; readonly at: number; readonly bytes: n
 export const STATUS = { dispatch: 1, fault: 3, interpret: 4 } as const;
 
 const SP = 4;
+/** A repeated instruction is left to the interpreter now and then, which counts repeats and sees that the host gets its turn. */
+const REPEATS_A_VISIT = 64;
 const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes);
 /** Conditions, by half their code, that a result alone decides. */
 const ZERO_OR_SIGN = new Set([2, 4]);
@@ -102,6 +104,8 @@ export class TranslatorMachine extends Machine {
   openings: ReadonlyMap<Step, readonly Opening[]> = new Map();
   readonly #located = new Map<Expr, Located>();
   #adjustment: { readonly register: number; readonly distance: number } | undefined;
+  /** Where a repeated instruction begins once more. */
+  #again: Label | undefined;
   #step!: Step;
   /** Instructions of the block at hand from this one on: what a fault gives back to the budget. */
   #left = 0;
@@ -325,6 +329,18 @@ export class TranslatorMachine extends Machine {
     this.#located.clear();
     for (const opening of this.openings.get(step) ?? []) this.#open(opening);
     this.#adjustment = this.nearby.size > 0 ? adjustmentOf(step) : undefined;
+  }
+
+  /** Code of one instruction; what a REP prefix repeats goes on in place. */
+  run(step: Step, left: number): void {
+    this.begin(step, left);
+    if (step.form.rep === 0) { step.entry.run(this); return; }
+    if (step.traits.writesFlags) this.flushFlags();
+    this.fn.loop((again) => {
+      this.#again = again;
+      step.entry.run(this);
+      this.#again = undefined;
+    });
   }
 
   // --- windows ---
@@ -661,8 +677,13 @@ export class TranslatorMachine extends Machine {
       this.fn.if(this.core.commit.call(), () => { this.#leaveFault(); }, undefined, false);
     }, undefined, false);
   }
-  bulkReadable(): Expr { return w.i32(0); }
-  bulkWritable(): Expr { return w.i32(0); }
+  bulkReadable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#inlineProbe(this.#narrow(linear), bytes, 0).hits); }
+  bulkWritable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#inlineProbe(this.#narrow(linear), bytes, 1).hits); }
+  /** Flat segments and those of long mode have no limit that a run could meet. */
+  override bulkLimit(segment: number | 'source'): Expr {
+    const number = segment === 'source' ? this.#step.inst.seg : segment;
+    return this.is64 || (number !== FS && number !== GS) ? w.i64(-1, 0x7fff_ffff) : w.i64(0);
+  }
 
   // --- flags ---
 
@@ -828,7 +849,16 @@ export class TranslatorMachine extends Machine {
     this.outcome = { type: 'leave' };
   }
   dispatch(): void { throw new Error('not in translated code'); }
-  repeat(): void { this.#leaveAt(this.#step.delta, this.#left, 0); }
+  repeat(): void {
+    const { fn } = this, again = this.#again;
+    if (again === undefined) throw new Error(`${this.form.mnemonic} is repeated without a prefix`);
+    const repeats = fn.let(w.add(this.state32('exitReason'), w.i32(1)));
+    const stops = w.or(w.eqz(w.and(repeats, w.i32(REPEATS_A_VISIT - 1))), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
+    fn.if(stops, () => { this.#leaveAt(this.#step.delta, this.#left, 0); }, undefined, false);
+    this.setState32('exitReason', repeats);
+    if (this.#step.traits.writesFlags) this.flushFlags();
+    fn.br(again);
+  }
   uncommon(): void { this.#leaveAt(this.#step.delta, this.#left, this.#step.delta === 0 ? SITE.INTERPRET : 0); }
   calloutThen(name: CalloutName): void {
     // a pending x87 exception without CR0.NE: on a cold edge, and the interpreter's

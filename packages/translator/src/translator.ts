@@ -180,15 +180,13 @@ export class RegionTranslator implements Translator {
     return traits;
   }
   #tryForm(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
-    if (form.rep !== 0) return undefined;
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule();
     const machine = new TranslatorMachine(module, new Map(), privateBase, core, inst.mode === 64 ? MODE.CODE64 : MODE.CODE32);
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
-          machine.begin({ delta: 0, inst, entry, form, traits: { writesFlags: false, touchesVectorState: false } }, 1);
-          entry.run(machine);
+          machine.run({ delta: 0, inst, entry, form, traits: { writesFlags: true, touchesVectorState: false } }, 1);
         });
       });
       return { writesFlags: machine.flagWrites > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState };
