@@ -1,6 +1,7 @@
 import { formKey, INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
-import { buildInterpreter, finishExtension, helperTypes, importCore, TABLE_SIZE } from './interpreter-module.ts';
+import { buildInterpreter, finishExtension, importCore, TABLE_SIZE } from './interpreter-module.ts';
+import type { HelperTypes } from './interpreter-module.ts';
 import type { DefineAccess, Handler, InterpreterGeometry } from './interpreter-module.ts';
 import type { InterpreterCore } from './interpreter-machine.ts';
 import { ModuleBuilder } from '@vmm/wasm';
@@ -31,6 +32,7 @@ export class HandlerTable {
   readonly #numbers = new Map<string, number>();
   #next: number;
   readonly #freeSlots: number[] = [];
+  readonly #helperTypes: HelperTypes;
   #extensionBase: { module: ModuleBuilder; core: InterpreterCore } | undefined;
   /** Forms that needed an extension module, in the order met. */
   readonly extensions: string[] = [];
@@ -45,7 +47,9 @@ export class HandlerTable {
     this.crossingCheck = hot.length + 1;
     others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 2 + i); });
     this.#next = handlers.length + 2;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(buildInterpreter(geometry, hot, others, defineAccess)), { env });
+    const { bytes, helperTypes } = buildInterpreter(geometry, hot, others, defineAccess);
+    this.#helperTypes = helperTypes;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
     this.#imports = { env: { memory, table }, core: instance.exports };
     this.run = instance.exports['run'] as () => number;
   }
@@ -65,11 +69,15 @@ export class HandlerTable {
   releaseSlot(slot: number): void { this.#freeSlots.push(slot); }
   get hasFreeSlot(): boolean { return this.#freeSlots.length > 0 || this.#next < TABLE_SIZE - 1024; }
 
-  /** A module under construction that imports machine memory, the table and the interpreter's functions. */
-  extensionModule(): { module: ModuleBuilder; core: InterpreterCore } {
+  /** A module under construction that imports machine memory, the table and the interpreter's functions: of the helpers those named, or all. */
+  extensionModule(helpers?: ReadonlySet<string>): { module: ModuleBuilder; core: InterpreterCore } {
+    if (helpers !== undefined) {
+      const module = new ModuleBuilder();
+      return { module, core: importCore(module, this.#geometry, Object.fromEntries(Object.entries(this.#helperTypes).filter(([name]) => helpers.has(name)))) };
+    }
     if (this.#extensionBase === undefined) {
       const module = new ModuleBuilder();
-      this.#extensionBase = { module, core: importCore(module, this.#geometry, helperTypes()) };
+      this.#extensionBase = { module, core: importCore(module, this.#geometry, this.#helperTypes) };
     }
     return { module: this.#extensionBase.module.clone(), core: this.#extensionBase.core };
   }

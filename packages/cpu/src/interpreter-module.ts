@@ -300,7 +300,7 @@ function blockRow(host: Expr, key: Expr): Expr {
 export function blockRowOf(host: number, key: number): number { return Math.imul(host ^ key << 24, HASH_MULTIPLIER) >>> 32 - ROW_BITS << ROW_BYTES_LOG2; }
 
 /** The main module: helper functions, hot handlers in the loop, `others` as functions in the table from `hot.length + 1` on. */
-export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = slowAccessOnly): Uint8Array<ArrayBuffer> {
+export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = slowAccessOnly): { readonly bytes: Uint8Array<ArrayBuffer>; readonly helperTypes: HelperTypes } {
   const module = new ModuleBuilder();
   importMachine(module, geometry);
   const slowAccess = module.importFunction('env', 'access', ['i32', 'i32', 'i32', 'i32'], ['i32']);
@@ -329,7 +329,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const machine = new InterpreterMachine(geometry.privateBase, core);
   module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), ...others.map((handler) => defineHandler(module, machine, handler))]);
   module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers), system.deliverFault));
-  return module.finish();
+  return { bytes: module.finish(), helperTypes: Object.fromEntries(Object.entries(helpers).map(([name, ref]) => [name, [ref.type.params, ref.type.results]])) };
 }
 
 /** Import machine memory, the handler table and the main module's functions into another module. */
@@ -346,10 +346,5 @@ export function finishExtension(module: ModuleBuilder, core: InterpreterCore, ge
   return module.finish();
 }
 
+/** Parameter and result types of the main module's helper functions, by name. */
 export type HelperTypes = Readonly<Record<string, readonly [readonly ValueType[], readonly ValueType[]]>>;
-
-/** Parameter and result types of the helper functions, for modules that import them. */
-export function helperTypes(): HelperTypes {
-  const module = new ModuleBuilder(), helpers = { ...defineHelpers(module, 0), ...defineSystemFunctions(module, 0, slowAccessOnly(module, module.declare([])), module.declare([], ['f64'])) };
-  return Object.fromEntries(Object.entries(helpers).map(([name, ref]) => [name, [ref.type.params, ref.type.results]]));
-}

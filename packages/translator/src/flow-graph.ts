@@ -12,7 +12,7 @@ export interface Step {
   readonly traits: Traits;
 }
 /** What is known of an instruction by what its builder did once. */
-export interface Traits { readonly writesFlags: boolean; /** Vector registers are used where they lie in the state block. */ readonly touchesVectorState: boolean }
+export interface Traits { readonly writesFlags: boolean; /** Vector registers are used where they lie in the state block. */ readonly touchesVectorState: boolean; readonly helpers: readonly string[] }
 
 /** A basic block: straight code, then where it goes. */
 export interface FlowBlock {

@@ -53,6 +53,11 @@ const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryByte
 const ZERO_OR_SIGN = new Set([2, 4]);
 const CARRY_IN = new Set(['adc', 'sbb']);
 
+/** Code wants a function that its module does not import. */
+export class MissingHelper extends Error {
+  constructor(name: string) { super(`no helper function ${name}`); }
+}
+
 /**
  * The abstract machine with static operands: registers and lazy flags live in locals, memory goes through an inlined TLB probe, and everything
  * that leaves branches to one epilogue that stores what has changed.
@@ -69,6 +74,7 @@ export class TranslatorMachine extends Machine {
   readonly #vectors: (Local | undefined)[] = [];
   readonly #writtenVectors = new Set<number>();
   keepsVectors = false;
+  readonly usedHelpers = new Set<string>();
   /** Whether code has used vector registers as memory. */
   touchesVectorState = false;
   /** Where code with a target in `rip` goes: with the flags in locals, or still in memory. */
@@ -897,7 +903,8 @@ export class TranslatorMachine extends Machine {
 
   #helper(name: string): InterpreterCore['commit'] {
     const found = this.core.helpers[name];
-    if (found === undefined) throw new Error(`no helper function ${name}`);
+    if (found === undefined) throw new MissingHelper(name);
+    this.usedHelpers.add(name);
     return found;
   }
   helper(name: string, ...args: readonly Expr[]): Expr { return this.fn.let(this.#helper(name).call(...args)); }

@@ -5,12 +5,12 @@ import { Instruction } from '@vmm/decoder';
 import { formKey } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import { VCPU_LAYOUT } from '@vmm/state';
-import type { FunctionRef } from '@vmm/wasm';
+import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
 import type { Traits } from './flow-graph.ts';
 import { Links } from './links.ts';
 import { RegionEmitter } from './region.ts';
-import { TranslatorMachine } from './translator-machine.ts';
+import { MissingHelper, TranslatorMachine } from './translator-machine.ts';
 
 export interface TranslatorOptions {
   /** Executions of a block before it is translated. Default 16,000: below that, translating and compiling cost more than they save (measured on a boot). */
@@ -26,8 +26,11 @@ export interface TranslatorOptions {
 /** What stays of a region once it is made: its graph must not, it is most of the heap then. */
 interface Region { readonly host: number; readonly modeKey: number; isStale: boolean; slot: number; readonly exits: { readonly target: number; readonly word: number }[] }
 interface Wanted { readonly graph: FlowGraph; readonly region: Region }
+interface Slotted extends Wanted { readonly slot: number }
 
 const PAGE = 4096;
+/** Functions for lazy flags, which any code may come to want. */
+const FLAG_HELPERS = ['lazyAux', 'lazyResult'];
 /** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
 const COUNTED = new Set(['rol', 'ror', 'rcl', 'rcr', 'shl', 'sal', 'shr', 'sar', 'shld', 'shrd']);
 /** Mode keys are below this. */
@@ -162,8 +165,9 @@ export class RegionTranslator implements Translator {
     if (word !== 0) region.exits.push({ target, word });
     return word;
   }
+  #releaseExits(region: Region): void { for (const { target, word } of region.exits.splice(0)) this.#links.release(target, word); }
   #unlink(region: Region): void {
-    for (const { target, word } of region.exits.splice(0)) this.#links.release(target, word);
+    this.#releaseExits(region);
     if (region.slot === 0) return;
     this.#links.point(region.host * MODE_KEYS + region.modeKey, 0);
     this.#context.handlers.releaseSlot(region.slot);
@@ -186,41 +190,56 @@ export class RegionTranslator implements Translator {
     try {
       module.define([], ['i32'], (fn) => {
         machine.region(fn, () => undefined, () => {
-          machine.run({ delta: 0, inst, entry, form, traits: { writesFlags: true, touchesVectorState: false } }, 1);
+          machine.run({ delta: 0, inst, entry, form, traits: { writesFlags: true, touchesVectorState: false, helpers: [] } }, 1);
         });
       });
-      return { writesFlags: machine.flagWrites > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState };
+      return { writesFlags: machine.flagWrites > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState, helpers: [...machine.usedHelpers] };
     } catch {
       return undefined;
     }
   }
 
+  /** The module of a batch, which imports what its instructions used when they were tried; everything if one of them wants more. */
+  #emit(batch: readonly Slotted[]): { module: ModuleBuilder; refs: FunctionRef[] } {
+    const helpers = new Set(FLAG_HELPERS);
+    for (const { graph } of batch) for (const block of graph.blocks) for (const step of block.steps) for (const name of step.traits.helpers) helpers.add(name);
+    try {
+      return this.#emitWith(batch, helpers);
+    } catch (cause) {
+      if (!(cause instanceof MissingHelper)) throw cause;
+      for (const { region } of batch) this.#releaseExits(region);
+      return this.#emitWith(batch);
+    }
+  }
+  #emitWith(batch: readonly Slotted[], helpers?: ReadonlySet<string>): { module: ModuleBuilder; refs: FunctionRef[] } {
+    const { handlers, privateBase } = this.#context;
+    const { module, core } = handlers.extensionModule(helpers);
+    const probes = new Map<string, FunctionRef>();
+    const refs = batch.map(({ graph, region, slot }) => {
+      const machine = new TranslatorMachine(module, probes, privateBase, core, region.modeKey), stamp = this.#stampOf(slot);
+      return module.define(['i32'], ['i32'], (fn) => {
+        new RegionEmitter(machine, graph, (delta) => {
+          const target = graph.hostOnPages(delta);
+          return target === 0 ? 0 : this.#linkFrom(region, target);
+        }, stamp).emit(fn);
+      });
+    });
+    return { module, refs };
+  }
+
   #translate(): void {
-    const { handlers, blocks, privateBase } = this.#context;
+    const { handlers, blocks } = this.#context;
     const batch = this.#queue.filter(({ region }) => !region.isStale);
     this.#queue = [];
     this.#queued.clear();
     if (batch.length === 0) this.#instructionsUsed = 0;
     if (batch.length === 0 || !handlers.hasFreeSlot) return;
-    const { module, core } = handlers.extensionModule();
-    const probes = new Map<string, FunctionRef>();
-    const made: { wanted: Wanted; slot: number; ref: FunctionRef }[] = [];
-    for (const wanted of batch) {
-      const { graph, region: { modeKey } } = wanted;
-      const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey);
-      const slot = handlers.takeSlot(), stamp = this.#stampOf(slot);
-      const ref = module.define(['i32'], ['i32'], (fn) => {
-        new RegionEmitter(machine, graph, (delta) => {
-          const target = graph.hostOnPages(delta);
-          return target === 0 ? 0 : this.#linkFrom(wanted.region, target);
-        }, stamp).emit(fn);
-      });
-      made.push({ wanted, slot, ref });
-    }
-    for (const { slot, ref } of made) module.elements(slot, [ref]);
+    const slotted = batch.map((wanted) => ({ ...wanted, slot: handlers.takeSlot() }));
+    const { module, refs } = this.#emit(slotted);
+    refs.forEach((ref, i) => { module.elements(slotted[i]!.slot, [ref]); });
     const bytes = module.finish();
     new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
-    for (const { wanted: { graph, region }, slot } of made) {
+    for (const { graph, region, slot } of slotted) {
       blocks.installRegion(region.host, region.modeKey, slot);
       region.slot = slot;
       this.#links.point(region.host * MODE_KEYS + region.modeKey, slot);

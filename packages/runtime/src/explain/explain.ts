@@ -82,8 +82,8 @@ function translate({ bytes, address, entry = address, bits, ring = 0 }: ExplainO
 /** The translator's surroundings, with everything said to have run and finished modules reported. */
 function overheard(context: TranslationContext, onModule: (bytes: Uint8Array) => void): TranslationContext {
   const { handlers } = context;
-  const extensionModule: typeof handlers.extensionModule = () => {
-    const made = handlers.extensionModule(), { module } = made;
+  const extensionModule: typeof handlers.extensionModule = (helpers) => {
+    const made = handlers.extensionModule(helpers), { module } = made;
     const finish = module.finish.bind(module);
     module.finish = () => {
       const bytes = finish();
