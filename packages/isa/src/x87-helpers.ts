@@ -16,7 +16,7 @@ export const STATUS = { IE: 1, SF: 0x40, summaryAndBusy: 0x8080, C0: 0x100, C1: 
 /** A temporary 80-bit operand, between the callouts' arguments and the flags. */
 export const temporaryOffset = STATE.scratch + 96;
 /** Significand bits to drop by precision control: 24, reserved (64), 53, 64 bits. */
-const DROP_BY_PRECISION = 0x000b_0028;
+export const DROP_BY_PRECISION = 0x000b_0028;
 const UNMASKABLE_BEFORE = FLAG.invalid | FLAG.denormal | FLAG.zeroDivide;
 
 export class X87Functions {
@@ -161,11 +161,11 @@ export class X87Functions {
   }
 }
 
-const ARITHMETIC: readonly (readonly [string, string, boolean])[] = [
+export const ARITHMETIC: readonly (readonly [string, string, boolean])[] = [
   ['add', 'add', false], ['mul', 'mul', false], ['sub', 'sub', false], ['subr', 'sub', true], ['div', 'div', false], ['divr', 'div', true],
 ];
 
-export function defineX87Helpers(module: ModuleBuilder, stateBase: number, soft: Readonly<Functions>): Functions {
+export function defineX87Helpers(module: ModuleBuilder, stateBase: number, soft: Readonly<Functions>): X87Functions {
   const x = new X87Functions(module, stateBase, soft);
   defineTagWord(x);
   defineArithmetic(x);
@@ -173,7 +173,7 @@ export function defineX87Helpers(module: ModuleBuilder, stateBase: number, soft:
   defineStores(x);
   defineCompare(x);
   defineUnary(x);
-  return x.functions;
+  return x;
 }
 
 /** The full tag word: 00 valid, 01 zero, 10 special (NaN, infinity, denormal, unsupported), 11 empty. SDM vol 1 §8.1.7 */

@@ -124,7 +124,7 @@ export function defineDivide(module: ModuleBuilder, target: Target): FunctionRef
 }
 
 /** What follows a 64-bit quotient, as a left-aligned jammed fraction: 0, below, at or above one half. */
-function restOfQuotient(fn: FunctionBuilder, remainder: Local, divisor: Expr): Expr {
+export function restOfQuotient(fn: FunctionBuilder, remainder: Local, divisor: Expr): Expr {
   const r = fn.get(remainder), other = fn.let(w.sub(divisor, r));
   const inexact = w.select(w.gtU(r, other), w.i64(1, 0x8000_0000), w.select(w.eq(r, other), ONE_TOP, w.i64(1)));
   return fn.let(w.select(w.eqz(r), w.i64(0), inexact));
@@ -150,7 +150,7 @@ export function defineSquareRoot(module: ModuleBuilder, target: Target): Functio
 }
 
 /** floor(sqrt(hi:lo)) for hi >= 2^62 (64 bits, top bit set) and the jammed fraction behind it. A double estimate, one correction, a few steps. */
-function integerRoot(fn: FunctionBuilder, n: wide.Wide): { root: Expr; rest: Expr } {
+export function integerRoot(fn: FunctionBuilder, n: wide.Wide): { root: Expr; rest: Expr } {
   const toDouble = (value: Expr): Expr => w.plain('f64', 0xba, value), root = fn.local('i64'), r = fn.get(root);
   const remainder = { hi: fn.local('i64'), lo: fn.local('i64') }, square = { hi: fn.local('i64'), lo: fn.local('i64') };
   const setRemainder = (): void => {
