@@ -1,6 +1,8 @@
 /** Constants and tables for the transcendental functions, computed once with BigInt fixed point (exact to well beyond double-double). */
 
-const BITS = 240n, ONE = 1n << BITS;
+/** Binary places of the fixed-point numbers here. */
+export const FIXED_BITS = 240n;
+const BITS = FIXED_BITS, ONE = 1n << BITS;
 
 /** Fixed-point value to double-double parts [hi, lo]. */
 export function parts(fixed: bigint): readonly [number, number] {
@@ -35,7 +37,7 @@ function scaled(integer: bigint, exponent: number): bigint {
 
 const ratio = (numerator: number, denominator: number): bigint => (BigInt(numerator) << BITS) / BigInt(denominator);
 /** Truncates, so that shrinking negative terms end in 0. */
-const multiply = (a: bigint, b: bigint): bigint => a * b / ONE;
+export const multiply = (a: bigint, b: bigint): bigint => a * b / ONE;
 
 /** Σ ± z^(2k+1)/(2k+1): arctangent (alternating) or its hyperbolic twin. */
 function oddSeries(z: bigint, alternating: boolean): bigint {
@@ -48,11 +50,12 @@ function oddSeries(z: bigint, alternating: boolean): bigint {
   }
   return sum;
 }
-const logarithm = (numerator: number, denominator: number): bigint => 2n * oddSeries(ratio(numerator - denominator, numerator + denominator), false);
+export const logarithm = (numerator: number, denominator: number): bigint => 2n * oddSeries(ratio(numerator - denominator, numerator + denominator), false);
 
 /** π by Machin's formula; ln 2 by atanh(1/3). */
-const PI_FIXED = 4n * (4n * oddSeries(ONE / 5n, true) - oddSeries(ONE / 239n, true));
-const LN2_FIXED = logarithm(2, 1);
+export const PI_FIXED = 4n * (4n * oddSeries(ONE / 5n, true) - oddSeries(ONE / 239n, true));
+export const LN2_FIXED = logarithm(2, 1);
+
 
 /**
  * π as the x87 uses it to reduce arguments: 66 bits. With a better one, sines of large arguments would differ from every processor's.

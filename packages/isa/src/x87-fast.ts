@@ -16,12 +16,12 @@ const BIAS = 16383;
 const CONTROL = { precisionMask: 0x20, precision: 0x300, precision64: 0x300, rounding: 0xc00 } as const;
 
 /** (-1)^sign * significand/2^63 * 2^(exponent - BIAS), normal. */
-interface Normal { readonly sign: Expr; readonly exponent: Expr; readonly significand: Expr }
+export interface Normal { readonly sign: Expr; readonly exponent: Expr; readonly significand: Expr }
 /** A result before rounding: hi has its top bit set, lo is what follows (jammed). */
 interface Exact { readonly sign: Expr; readonly exponent: Local; readonly hi: Local; readonly lo: Local }
 
 /** State words an instruction looks at, read once. */
-class Frame {
+export class Frame {
   readonly x: X87Functions;
   readonly fn: FunctionBuilder;
   readonly hard: Label;

@@ -112,6 +112,9 @@ export const VCPU_LAYOUT = {
   /** Answers of CPUID that generated code may give: see `CpuidCache`. */
   cpuid: 0x5000,
   cpuidEntries: 64,
+  /** What generated transcendental functions read: see `@vmm/fpu`. */
+  fpuTables: 0x8000,
+  fpuTablesBytes: 0x4000,
   /** Full TLB entries, 32 bytes each, and where large pages may be cached: the MMU's own. */
   tlbFull: 0x4_0000,
   largePages: 0x6_0000,
