@@ -40,7 +40,7 @@ const ratio = (numerator: number, denominator: number): bigint => (BigInt(numera
 export const multiply = (a: bigint, b: bigint): bigint => a * b / ONE;
 
 /** Σ ± z^(2k+1)/(2k+1): arctangent (alternating) or its hyperbolic twin. */
-function oddSeries(z: bigint, alternating: boolean): bigint {
+export function oddSeries(z: bigint, alternating: boolean): bigint {
   const square = multiply(z, z);
   let power = z, sum = 0n;
   for (let k = 0n; power !== 0n; k++) {

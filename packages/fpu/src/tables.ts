@@ -1,5 +1,5 @@
 /** Tables that the generated functions read, of 128-bit fixed-point numbers, to be written into the vCPU's memory. */
-import { FIXED_BITS, LN2_FIXED, logarithm, multiply } from './constants.ts';
+import { FIXED_BITS, LN2_FIXED, logarithm, multiply, oddSeries } from './constants.ts';
 
 const ONE = 1n << FIXED_BITS;
 
@@ -11,6 +11,8 @@ export const TABLES = {
   logarithms: 0x1000,
   /** 2^(j/64), j = -64 … 63, in units of 2^-126: 16 bytes each. */
   powers: 0x3000,
+  /** atan(j/64), j = 0 … 64, in units of 2^-126: 16 bytes each. */
+  arctangents: 0x3800,
   sizeBytes: 0x4000,
 } as const;
 
@@ -63,6 +65,15 @@ function powerTable(put: (at: number, value: bigint) => void): void {
   }
 }
 
+function arctangentTable(put: (at: number, value: bigint) => void): void {
+  let sum = 0n;
+  for (let j = 0n; j <= 64n; j++) {
+    put(TABLES.arctangents + Number(j) * 16, sum >> FIXED_BITS - 126n);
+    // atan(a) - atan(b) = atan((a - b) / (1 + a b))
+    sum += oddSeries(64n * ONE / (4096n + j * (j + 1n)), true);
+  }
+}
+
 let made: BigUint64Array | undefined;
 /** All tables, low words at high offsets: a pair is (hi, lo). Made once. */
 export function transcendentalTables(): BigUint64Array {
@@ -75,6 +86,7 @@ export function transcendentalTables(): BigUint64Array {
   sineTable(put);
   logarithmTable(put);
   powerTable(put);
+  arctangentTable(put);
   made = words;
   return words;
 }

@@ -5,7 +5,7 @@
  */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
-import { logarithm2, logarithm2Plus1, sineCosine, times } from '@vmm/fpu';
+import { angle, logarithm2, logarithm2Plus1, powerLessOne, quotient, sineCosine, times } from '@vmm/fpu';
 import type { Approximation } from '@vmm/fpu';
 import { VCPU_LAYOUT } from '@vmm/state';
 import { Frame } from './x87-fast.ts';
@@ -21,6 +21,8 @@ const BIAS = 16383, PRECISION = 0x20;
 const DOUBT = 2 ** 54;
 
 interface Rounded { readonly word: Expr; readonly significand: Expr; readonly up: Expr }
+
+const ONE: Rounded = { word: w.i32(BIAS), significand: w.i64(0, 0x8000_0000), up: w.i32(0) };
 
 /** Rounds to nearest and 64 bits whatever precision control says, or leaves. */
 function round(frame: Frame, value: Approximation): Rounded {
@@ -64,24 +66,42 @@ export function defineX87Transcendental(x: X87Functions): void {
       setStatus(frame, value.up, trigonometric);
     });
   }
-  define(x, 'fsincos', (frame) => {
-    const { fn } = frame, a = frame.register(0), top = frame.physical(7);
-    frame.leaveIf(w.eqz(frame.isEmpty(top)));
-    const both = sineCosine(fn, tables, unbiased(frame, a), (condition) => { frame.leaveIf(condition); }), sine = round(frame, both.sine), cosine = round(frame, both.cosine);
-    store(frame, a.address, sine);
-    store(frame, frame.address(top), cosine);
-    x.store(fn, 'fpuTop', top);
-    x.store(fn, 'fpuTags', w.xor(frame.tags, w.shl(w.i32(1), top)));
-    setStatus(frame, fn.let(w.or(sine.up, cosine.up)), trigonometric);
-  });
-  for (const name of ['fyl2x', 'fyl2xp1'] as const) {
+  for (const name of ['fsincos', 'fptan'] as const) {
     define(x, name, (frame) => {
-      const { fn } = frame, a = unbiased(frame, frame.register(0)), b = frame.register(1), leaveIf = (condition: Expr): void => { frame.leaveIf(condition); };
-      if (name === 'fyl2x') leaveIf(a.sign);
-      const value = round(frame, times(fn, name === 'fyl2x' ? logarithm2(fn, tables, a, leaveIf) : logarithm2Plus1(fn, a, leaveIf), unbiased(frame, b)));
+      const { fn } = frame, a = frame.register(0), top = frame.physical(7);
+      frame.leaveIf(w.eqz(frame.isEmpty(top)));
+      const { sine, cosine } = sineCosine(fn, tables, unbiased(frame, a), (condition) => { frame.leaveIf(condition); });
+      const below = round(frame, name === 'fptan' ? quotient(fn, sine, cosine) : sine), above = name === 'fptan' ? ONE : round(frame, cosine);
+      store(frame, a.address, below);
+      store(frame, frame.address(top), above);
+      x.store(fn, 'fpuTop', top);
+      x.store(fn, 'fpuTags', w.xor(frame.tags, w.shl(w.i32(1), top)));
+      setStatus(frame, fn.let(w.or(below.up, above.up)), trigonometric);
+    });
+  }
+  define(x, 'f2xm1', (frame) => {
+    const a = frame.register(0), value = round(frame, powerLessOne(frame.fn, tables, unbiased(frame, a), (condition) => { frame.leaveIf(condition); }));
+    store(frame, a.address, value);
+    setStatus(frame, value.up);
+  });
+  const ofTwo = { fyl2x: logarithm, fyl2xp1: logarithmPlus1, fpatan: arctangent } as const;
+  for (const [name, compute] of Object.entries(ofTwo)) {
+    define(x, name, (frame) => {
+      const a = frame.register(0), b = frame.register(1), value = round(frame, compute(frame, tables, unbiased(frame, b), unbiased(frame, a)));
       store(frame, b.address, value);
       frame.pop();
       setStatus(frame, value.up);
     });
   }
+}
+
+function logarithm(frame: Frame, tables: number, y: Normal, x: Normal): Approximation {
+  frame.leaveIf(x.sign);
+  return times(frame.fn, logarithm2(frame.fn, tables, x, (condition) => { frame.leaveIf(condition); }), y);
+}
+function logarithmPlus1(frame: Frame, _tables: number, y: Normal, x: Normal): Approximation {
+  return times(frame.fn, logarithm2Plus1(frame.fn, x, (condition) => { frame.leaveIf(condition); }), y);
+}
+function arctangent(frame: Frame, tables: number, y: Normal, x: Normal): Approximation {
+  return angle(frame.fn, tables, y, x, (condition) => { frame.leaveIf(condition); });
 }

@@ -8,10 +8,8 @@ import { XSAVE } from './x87-xsave.ts';
 
 /** Common cases by generated functions (x87-transcendental.ts), the others by the floating-point package on the state block. */
 const TRANSCENDENTAL = ['f2xm1', 'fyl2x', 'fyl2xp1', 'fptan', 'fpatan', 'fsin', 'fcos', 'fsincos'] as const satisfies readonly CalloutName[];
-const GENERATED: ReadonlySet<string> = new Set(['fsin', 'fcos', 'fsincos', 'fyl2x', 'fyl2xp1']);
 const transcendental = (name: CalloutName): InstructionEntry => x87((m) => {
-  if (GENERATED.has(name)) m.when(w.eqz(m.helper(`x87_${name}`)), () => { m.uncommon(name); });
-  else m.callout(name);
+  m.when(w.eqz(m.helper(`x87_${name}`)), () => { m.uncommon(name); });
 });
 
 export const X87: InstructionTable = { ...X87_STATE, ...XSAVE, ...X87_ARITHMETIC, ...Object.fromEntries(TRANSCENDENTAL.map((name) => [name, transcendental(name)])) };
