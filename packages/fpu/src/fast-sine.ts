@@ -18,7 +18,7 @@ const SMALL = [ONE * 2n / 3n, (1n << 54n) / 120n, (1n << 42n) / 5040n, (1n << 30
 /** Of 2^15 (1 - cos b) = v (1 - v (k1 - v (k2 - …))), v = 2^14 b^2. */
 const COSINE = [(1n << 50n) / 12n, (1n << 36n) / 360n, (1n << 22n) / 20160n] as const;
 /** Of 2^23 (b - sin b) = 2^7 b v (z0 - v (z1 - …)). */
-const SINE = [ONE * 2n / 3n, (1n << 52n) / 120n, (1n << 38n) / 5040n] as const;
+const SINE = [ONE * 2n / 3n, (1n << 52n) / 120n, (1n << 38n) / 5040n, (1n << 24n) / 362880n] as const;
 
 /** r in 0 … π/4 as a fraction of 2^128; |x| = ±r + quadrant * π/2. */
 interface Reduced extends Pair { readonly negative: Expr; readonly quadrant: Expr }
@@ -59,10 +59,10 @@ function entry(fn: FunctionBuilder, tables: number, r: Pair): Table {
   return { sine: { hi: load(0), lo: load(8) }, cosine: { hi: load(16), lo: load(24) } };
 }
 
-/** factor * b, b a fraction of 2^71. */
-function timesRest(fn: FunctionBuilder, factor: Pair, b: Expr): Pair {
-  const tail = w.mul(w.shrU(factor.lo, w.i64(32)), w.shrU(b, w.i64(32)));
-  return shiftRight(fn, add(fn, product(fn, b, factor.hi), { hi: w.i64(0), lo: fn.let(tail) }), 7);
+/** factor * value / 2^bits, value of 64 bits as a fraction like factor; 2^-95 of the value too small at most. */
+function times(fn: FunctionBuilder, factor: Pair, value: Expr, bits: number): Pair {
+  const tail = w.mul(w.shrU(factor.lo, w.i64(32)), w.shrU(value, w.i64(32)));
+  return shiftRight(fn, add(fn, product(fn, value, factor.hi), { hi: w.i64(0), lo: fn.let(tail) }), bits);
 }
 
 /** sin r for r < 2^-6 by its series, relative error below 2^-76. */
@@ -84,10 +84,11 @@ export function sineCosine(
   leaveIf(w.gtU(w.sub(x.exponent, w.i32(SMALLEST)), w.i32(LARGEST - SMALLEST)));
   const r = reduce(fn, x.significand, x.exponent, leaveIf), table = entry(fn, tables, r);
   const b = fn.let(w.or(w.shl(r.hi, w.i64(7)), w.shrU(r.lo, w.i64(57)))), v = high(fn, b, b);
-  const [k1, k2, k3] = COSINE, [z0, z1, z2] = SINE;
+  const [k1, k2, k3] = COSINE, [z0, z1, z2, z3] = SINE;
   const y = fn.let(w.sub(word(k1), highSmall(fn, v, fn.let(w.sub(word(k2), highSmall(fn, v, word(k3)))))));
+  const tail = fn.let(w.sub(word(z1), highSmall(fn, v, fn.let(w.sub(word(z2), highSmall(fn, v, word(z3))))))), z = fn.let(w.sub(word(z0), high(fn, v, tail)));
   // 1 - cos b, b - sin b
-  const u = fn.let(w.sub(v, high(fn, v, high(fn, v, y)))), z = fn.let(w.sub(word(z0), high(fn, v, fn.let(w.sub(word(z1), highSmall(fn, v, word(z2)))))));
+  const u = fn.let(w.sub(v, high(fn, v, high(fn, v, y))));
   const t = high(fn, high(fn, b, v), z);
 
   const sineHi = fn.local('i64'), sineLo = fn.local('i64'), sineExponent = fn.local('i32');
@@ -97,11 +98,11 @@ export function sineCosine(
     fn.set(sineExponent, value.exponent);
   };
   fn.if(w.ltU(r.hi, w.i64(2 ** 58)), () => { setSine(smallSine(fn, r)); }, () => {
-    const rise = add(fn, table.sine, timesRest(fn, table.cosine, b)), fall = shiftRight(fn, product(fn, u, table.sine.hi), 15);
+    const rise = add(fn, table.sine, times(fn, table.cosine, b, 7)), fall = times(fn, table.sine, u, 15);
     const value = normalize(fn, subtract(fn, subtract(fn, rise, fall), scaled(fn, high(fn, t, table.cosine.hi), 23)));
     setSine({ hi: value.hi, lo: value.lo, exponent: w.wrap(w.sub(w.i64(-1), value.shift)) });
   });
-  const fall = subtract(fn, table.cosine, timesRest(fn, table.sine, b));
+  const fall = subtract(fn, table.cosine, times(fn, table.sine, b, 7));
   const rest = fn.let(w.sub(high(fn, u, table.cosine.hi), w.shrU(high(fn, t, table.sine.hi), w.i64(8)))), cosine = subtract(fn, fall, scaled(fn, rest, 15));
 
   // by quadrant: sin r, cos r, -sin r, -cos r
