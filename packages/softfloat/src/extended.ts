@@ -6,7 +6,7 @@ import { FORMATS, isInfinite, isNaN, isZero, unpack } from './format.ts';
 import type { Unpacked } from './format.ts';
 import { increment, raise } from './round.ts';
 import type { Target } from './target.ts';
-import { shiftRightJam } from './wide.ts';
+import { divide, shiftRightJam } from './wide.ts';
 
 function operands(fn: FunctionBuilder, target: Target): { a: Unpacked; b: Unpacked; denormal: () => void } {
   const flags = fn.local('i32'), x = target.operand(fn, 0), y = target.operand(fn, 1);
@@ -83,10 +83,8 @@ export function defineRemainder(module: ModuleBuilder, target: Target, nearest: 
     fn.if(isInfinite(fn, b), unchanged);
     const difference = fn.let(w.sub(fn.get(a.exponent), fn.get(b.exponent)));
     fn.if(w.ltS(difference, w.i32(nearest ? -1 : 0)), unchanged);
-    // remainder in `r` (below 2 * divisor; its 65th bit in `carry`), quotient bits from the top
-    const r = fn.local('i64'), carry = fn.local('i32'), quotient = fn.local('i64'), steps = fn.local('i32'), exponent = fn.local('i32'), divisor = fn.get(b.significand);
+    const r = fn.local('i64'), quotient = fn.local('i64'), steps = fn.local('i32'), exponent = fn.local('i32'), divisor = fn.get(b.significand);
     fn.set(r, fn.get(a.significand));
-    fn.set(carry, w.i32(0));
     fn.set(quotient, w.i64(0));
     fn.set(steps, difference);
     fn.if(w.gtS(difference, w.i32(63)), () => {
@@ -95,21 +93,17 @@ export function defineRemainder(module: ModuleBuilder, target: Target, nearest: 
       fn.store(32, w.i32(0), quotientAddress, w.i32(QUOTIENT.incomplete));
     });
     fn.set(exponent, w.sub(fn.get(a.exponent), w.select(w.gtS(fn.get(steps), w.i32(0)), fn.get(steps), w.i32(0))));
-    const subtract = (): void => {
-      fn.set(r, w.sub(fn.get(r), divisor));
-      fn.set(carry, w.i32(0));
-      fn.set(quotient, w.or(fn.get(quotient), w.i64(1)));
-    };
+    // below the divisor with one subtraction, then all steps by one division
     fn.if(w.geS(fn.get(steps), w.i32(0)), () => {
-      fn.block((done) => { fn.loop((again) => {
-        fn.if(w.or(fn.get(carry), w.geU(fn.get(r), divisor)), subtract);
-        fn.brIf(done, w.eqz(fn.get(steps)));
-        fn.set(carry, w.wrap(w.shrU(fn.get(r), w.i64(63))));
-        fn.set(r, w.shl(fn.get(r), w.i64(1)));
-        fn.set(quotient, w.shl(fn.get(quotient), w.i64(1)));
-        fn.set(steps, w.sub(fn.get(steps), w.i32(1)));
-        fn.br(again);
-      }); });
+      fn.if(w.geU(fn.get(r), divisor), () => {
+        fn.set(r, w.sub(fn.get(r), divisor));
+        fn.set(quotient, w.i64(1));
+      });
+      fn.if(fn.get(steps), () => {
+        const n = fn.let(w.extendU(fn.get(steps))), first = fn.let(w.shl(fn.get(quotient), n));
+        divide(fn, quotient, r, fn.let(w.shrU(fn.get(r), w.sub(w.i64(64), n))), fn.let(w.shl(fn.get(r), n)), divisor);
+        fn.set(quotient, w.or(fn.get(quotient), first));
+      });
     });
     const complete = w.eqz(w.load('i32', 32, w.i32(0), quotientAddress));
     if (nearest) roundQuotient(fn, { a, r, divisor, quotient, difference, exponent, complete });
