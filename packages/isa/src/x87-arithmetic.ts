@@ -25,6 +25,11 @@ export function x87(run: Build): InstructionEntry {
 export const memoryOperand = (m: Machine): number => m.form.operands.findIndex((fact) => fact.kind === 'mem');
 const drop = (m: Machine, value: Expr): void => { m.fn.drop(value); };
 const yes = w.i32(1), no = w.i32(0);
+function pop(m: Machine): void {
+  const top = m.state32('fpuTop');
+  m.setState32('fpuTags', w.or(m.state32('fpuTags'), w.shl(yes, top)));
+  m.setState32('fpuTop', w.and(w.add(top, yes), w.i32(7)));
+}
 
 /** Memory operand of an arithmetic or compare instruction: name suffix of the helper and its value. */
 function memorySource(m: Machine, integer: boolean): { suffix: string; value: Expr } {
@@ -53,7 +58,7 @@ function compare(quiet: boolean, pops: number, integer = false): InstructionEntr
     } else m.fn.set(order, m.helper('x87_compare', pops === 2 ? yes : m.number(1), quiet ? yes : no));
     m.when(w.geS(m.fn.get(order), no), () => {
       m.helperVoid('x87_set_order', m.fn.get(order));
-      for (let i = 0; i < pops; i++) m.helperVoid('x87_pop');
+      for (let i = 0; i < pops; i++) pop(m);
     });
   });
 }
@@ -69,7 +74,7 @@ function compareFlags(quiet: boolean, pops: boolean): InstructionEntry {
     m.when(w.geS(order, no), () => {
       const unordered = m.let(w.eq(order, w.i32(ORDER.unordered)));
       m.setCompareFlags(m.let(w.or(w.eqz(order), unordered)), unordered, m.let(w.or(w.eq(order, w.i32(ORDER.less)), unordered)));
-      if (pops) m.helperVoid('x87_pop');
+      if (pops) pop(m);
     });
   });
 }
@@ -110,7 +115,7 @@ function store(pops: boolean): InstructionEntry {
     const value = m.helper(size === 8 ? 'x87_get_f64' : 'x87_get_f32');
     m.when(isStored(m), () => {
       m.write(operand, value);
-      if (pops) m.helperVoid('x87_pop');
+      if (pops) pop(m);
     });
   });
 }
@@ -122,7 +127,7 @@ function storeTen(m: Machine, helper: string, operand: number): void {
     m.fn.store(64, host, 0, w.load('i64', 64, temporary));
     m.fn.store(16, host, 8, w.load('i32', 16, temporary, 8));
     m.commit(host);
-    m.helperVoid('x87_pop');
+    pop(m);
   });
 }
 function storeInteger(pops: boolean, truncate: boolean): InstructionEntry {
@@ -132,7 +137,7 @@ function storeInteger(pops: boolean, truncate: boolean): InstructionEntry {
     const value = m.helper(`x87_get_i${m.sizeOf(operand) * 8}`, truncate ? yes : no);
     m.when(isStored(m), () => {
       m.write(operand, value);
-      if (pops) m.helperVoid('x87_pop');
+      if (pops) pop(m);
     });
   });
 }
@@ -162,7 +167,7 @@ function free(pops: boolean): InstructionEntry {
   return x87((m) => {
     const physical = w.and(w.add(m.state32('fpuTop'), m.number(0)), w.i32(7));
     m.setState32('fpuTags', w.or(m.state32('fpuTags'), w.shl(yes, physical)));
-    if (pops) m.helperVoid('x87_pop');
+    if (pops) pop(m);
   });
 }
 

@@ -7,7 +7,7 @@ import { ARITHMETIC, defineX87Helpers } from './x87-helpers.ts';
 
 const NAMES = [
   ...ARITHMETIC.flatMap(([name]) => ['', '_f32', '_f64', '_int'].map((from) => `x87_${name}${from}`)),
-  ...['sqrt', 'fld_f32', 'fld_f64', 'fld_i64', 'fld_st', 'get_f32', 'get_f64'].map((name) => `x87_${name}`),
+  ...['sqrt', 'fld_f32', 'fld_f64', 'fld_i64', 'fld_st', 'get_f32', 'get_f64', 'get_i16', 'get_i32', 'get_i64', 'compare', 'compare_f32', 'compare_f64', 'compare_int'].map((name) => `x87_${name}`),
 ];
 const general = makeSide(NAMES, (module, base) => defineX87Helpers(module, base, defineVectorHelpers(module, base)).functions);
 const fast = makeSide(NAMES, (module, base) => {
@@ -23,7 +23,7 @@ const EDGES: readonly Extended[] = [
 const CONTROLS = [0x37f, 0x37f, 0x27f, 0x07f, 0x17f, 0x77f, 0xb7f, 0xf7f, 0x35f, 0x340];
 
 function setting(random: Random): Setting {
-  const top = random.below(8), range = random.below(3) === 0 ? 16000 : random.below(80);
+  const top = random.below(8), range = random.below(3) === 0 ? 16000 : random.pick([3, 20, 80]);
   const number = (): Extended => (random.below(6) === 0 ? EDGES[random.below(EDGES.length)] ?? [0, 0n] : random.normal(range));
   const full = random.below(8) === 0 ? random.below(256) : random.below(2) === 0 ? 0 : 1 << (top + 7 & 7);
   return { control: CONTROLS[random.below(CONTROLS.length)] ?? 0x37f, status: random.next() & 0x4700, top, tags: full, registers: Array.from({ length: 8 }, number) };
@@ -31,9 +31,11 @@ function setting(random: Random): Setting {
 function argument(random: Random, name: string): readonly (number | bigint)[] {
   const single = random.below(4) === 0 ? random.next() : random.next() & 0x8001_ffff | 0x3e00_0000 + (random.below(16) << 22);
   if (name.endsWith('_f64') && !name.includes('get')) return [random.below(4) === 0 ? random.next64() : random.next64() & 0x800f_ffff_ffff_ffffn | BigInt(random.below(6) === 0 ? random.below(0x800) : 0x3f0 + random.below(32)) << 52n];
-  if (name.endsWith('_i64')) return [BigInt.asIntN(64, random.next64()) >> BigInt(random.below(64))];
+  if (name.endsWith('fld_i64')) return [BigInt.asIntN(64, random.next64()) >> BigInt(random.below(64))];
   if (name.endsWith('_int')) return [random.next() >> random.below(32)];
   if (name.endsWith('_f32') && !name.includes('get')) return [random.below(8) === 0 ? 0 : single];
+  if (name.startsWith('x87_get_i')) return [random.below(2)];
+  if (name === 'x87_compare') return [random.below(8), random.below(2)];
   if (name === 'x87_fld_st') return [random.below(8)];
   return name === 'x87_sqrt' || name.includes('get') ? [] : [random.below(2) === 0 ? 0 : random.below(8), random.below(8), random.below(2)];
 }

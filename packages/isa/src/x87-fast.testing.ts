@@ -61,6 +61,7 @@ export class Random {
     return this.#words[3] >>> 0;
   }
   below(bound: number): number { return this.next() % bound; }
+  pick(from: readonly number[]): number { return from[this.below(from.length)] ?? 0; }
   next64(): bigint { return BigInt(this.next()) << 32n | BigInt(this.next()); }
   /** A normal number with an exponent of -range … highest, its significand often round or next to a power of two. */
   normal(range: number, highest = range): Extended {

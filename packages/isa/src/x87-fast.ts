@@ -5,7 +5,7 @@
  */
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, Label, Local, ValueType } from '@vmm/wasm';
-import { restOfQuotient, integerRoot, wide } from '@vmm/softfloat';
+import { integerRoot, MODE, ORDER, restOfQuotient, wide } from '@vmm/softfloat';
 import { STATE } from '@vmm/state';
 import { ARITHMETIC, DROP_BY_PRECISION, STATUS, suppressedOffset } from './x87-helpers.ts';
 import type { X87Functions } from './x87-helpers.ts';
@@ -75,6 +75,30 @@ export class Frame {
       sign: fn.let(w.wrap(w.shrU(bits, w.i64(wide ? 63 : 31)))), exponent: fn.let(w.add(biased, w.i32(BIAS - (maximum >> 1)))),
       significand: fn.let(w.or(ONE_TOP, w.shl(bits, w.i64(63 - fraction)))),
     };
+  }
+
+  /** A normal number or a zero (exponent and significand 0) in a register in use. */
+  ordinary(i: Expr | number): Normal {
+    const { fn } = this, physical = this.physical(i), address = this.address(physical);
+    this.leaveIf(this.isEmpty(physical));
+    const word = fn.let(w.load('i32', 16, address, 8)), significand = fn.let(w.load('i64', 64, address)), exponent = fn.let(w.and(word, w.i32(0x7fff)));
+    const isNormal = w.and(w.ltU(w.sub(exponent, w.i32(1)), w.i32(0x7ffe)), w.ltS(significand, w.i64(0)));
+    this.leaveIf(w.eqz(w.or(isNormal, w.eqz(w.or(significand, w.extendU(exponent))))));
+    return { sign: fn.let(w.shrU(word, w.i32(15))), exponent, significand };
+  }
+  /** The same of a memory operand. */
+  ordinaryMemory(from: 'f32' | 'f64' | 'int', value: Expr): Normal {
+    const { fn } = this, sign = fn.local('i32'), exponent = fn.local('i32'), significand = fn.local('i64');
+    fn.set(sign, w.i32(0));
+    fn.set(exponent, w.i32(0));
+    fn.set(significand, w.i64(0));
+    fn.if(from === 'int' ? value : w.ne(w.shl(value, from === 'f64' ? one : w.i32(1)), from === 'f64' ? w.i64(0) : w.i32(0)), () => {
+      const normal = this.memory(from, value);
+      fn.set(sign, normal.sign);
+      fn.set(exponent, normal.exponent);
+      fn.set(significand, normal.significand);
+    });
+    return { sign: fn.get(sign), exponent: fn.get(exponent), significand: fn.get(significand) };
   }
 
   /** Rounds by precision control and stores at a register's address. */
@@ -183,6 +207,8 @@ export function defineX87Fast(x: X87Functions): void {
   defineFastArithmetic(x);
   defineFastLoads(x);
   defineFastStores(x);
+  defineFastIntegerStores(x);
+  defineFastCompares(x);
 }
 
 function defineFastArithmetic(x: X87Functions): void {
@@ -283,5 +309,51 @@ function defineFastStores(x: X87Functions): void {
       const value = w.add(w.shl(w.extendU(w.sub(exponent, w.i32(1))), w.i64(fraction)), w.add(kept, w.extendU(up)));
       fn.return(pack(w.or(value, sign)));
     });
+  }
+}
+
+/** x87_get_i16 … _i64 (truncate): to nearest or towards zero, numbers below half of the range. */
+function defineFastIntegerStores(x: X87Functions): void {
+  for (const bits of [16, 32, 64] as const) {
+    defineBefore(x, `x87_get_i${bits}`, ['i32'], [bits === 64 ? 'i64' : 'i32'], (frame) => {
+      const { fn } = frame, truncates = fn.local('i32');
+      frame.leaveIf(w.eqz(w.and(frame.control, w.i32(CONTROL.precisionMask))));
+      fn.set(truncates, fn.param(0));
+      const rounding = fn.let(w.and(w.shrU(frame.control, w.i32(10)), w.i32(MODE.roundingMask)));
+      fn.if(rounding, () => {
+        frame.leaveIf(w.eqz(w.or(fn.param(0), w.eq(rounding, w.i32(MODE.truncate)))));
+        fn.set(truncates, w.i32(1));
+      });
+      const a = frame.ordinary(0);
+      frame.leaveIf(w.gtU(a.exponent, w.i32(BIAS + bits - 3)));
+      // bits behind the point: 64 and more leave nothing
+      const behind = fn.let(w.sub(w.i32(BIAS + 63), a.exponent)), n = fn.let(w.extendU(behind)), isWhole = fn.let(w.ltU(behind, w.i32(64)));
+      const kept = fn.let(w.select(isWhole, w.shrU(a.significand, n), w.i64(0)));
+      const rest = fn.let(w.select(isWhole, w.shl(a.significand, w.sub(w.i64(64), n)), w.select(w.eq(behind, w.i32(64)), a.significand, w.extendU(w.ne(a.significand, w.i64(0))))));
+      const up = fn.let(w.and(w.geU(rest, w.sub(ABOVE_HALF, w.and(kept, one))), w.eqz(fn.get(truncates))));
+      const magnitude = fn.let(w.add(kept, w.extendU(up))), value = w.select(a.sign, w.sub(w.i64(0), magnitude), magnitude);
+      frame.setStatus(up, w.ne(rest, w.i64(0)));
+      fn.store(32, w.i32(0), x.base + suppressedOffset, w.i32(0));
+      fn.return(bits === 64 ? value : w.wrap(value));
+    });
+  }
+}
+
+function defineFastCompares(x: X87Functions): void {
+  const compare = (frame: Frame, a: Normal, b: Normal): void => {
+    const { fn } = frame, result = (order: Expr): void => { fn.return(order); };
+    x.clearC1(fn);
+    fn.if(w.ne(a.sign, b.sign), () => {
+      fn.if(w.eqz(w.or(a.significand, b.significand)), () => { result(w.i32(ORDER.equal)); }, undefined, false);
+      result(w.select(a.sign, w.i32(ORDER.less), w.i32(ORDER.greater)));
+    });
+    const isLess = w.or(w.ltU(a.exponent, b.exponent), w.and(w.eq(a.exponent, b.exponent), w.ltU(a.significand, b.significand)));
+    const isEqual = w.and(w.eq(a.exponent, b.exponent), w.eq(a.significand, b.significand));
+    // with a sign less and greater change places
+    result(w.select(isEqual, w.i32(ORDER.equal), w.xor(w.select(isLess, w.i32(ORDER.less), w.i32(ORDER.greater)), w.mul(a.sign, w.i32(ORDER.less | ORDER.greater)))));
+  };
+  defineBefore(x, 'x87_compare', ['i32', 'i32'], ['i32'], (frame) => { compare(frame, frame.ordinary(0), frame.ordinary(frame.fn.param(0))); });
+  for (const from of ['f32', 'f64', 'int'] as const) {
+    defineBefore(x, `x87_compare_${from}`, [from === 'f64' ? 'i64' : 'i32'], ['i32'], (frame) => { compare(frame, frame.ordinary(0), frame.ordinaryMemory(from, frame.fn.param(0))); });
   }
 }

@@ -340,7 +340,6 @@ function defineStores(x: X87Functions): void {
     fn.if(fn.param(1), () => { x.pop(fn); });
     fn.return(w.i32(0));
   });
-  x.define('x87_pop', [], [], (fn) => { x.pop(fn); });
 }
 export const suppressedOffset = temporaryOffset + 12;
 
