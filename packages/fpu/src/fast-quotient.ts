@@ -1,6 +1,6 @@
 /** Quotients and arctangents in 128-bit fixed point. */
 import * as w from '@vmm/wasm';
-import type { Expr, FunctionBuilder } from '@vmm/wasm';
+import type { Expr, FunctionBuilder, Local } from '@vmm/wasm';
 import { wide } from '@vmm/softfloat';
 import { FIXED_BITS, PI_FIXED } from './constants.ts';
 import { add, high, highSmall, negateIf, normalize, product, scaled, shiftRightBy, subtract, word } from './fixed-point.ts';
@@ -50,9 +50,54 @@ function seriesOf(fn: FunctionBuilder, d: Pair, k: Expr): Pair {
 /** π / 2^n in units of 2^-126. */
 const pi = (n: bigint): Pair => { const value = PI_FIXED >> FIXED_BITS - 126n + n; return { hi: word(value >> 64n), lo: word(value) }; };
 
+interface Ratio { readonly negative: Local; readonly k: Local; readonly aHi: Local; readonly aLo: Local; readonly bHi: Local; readonly bLo: Local }
+
+/** d for j = 0: the smaller number over the larger. */
+function plainRatio(fn: FunctionBuilder, ratio: Ratio, larger: Expr, smaller: Expr, distance: Expr): void {
+  fn.set(ratio.negative, w.i32(0));
+  fn.set(ratio.aHi, smaller);
+  fn.set(ratio.aLo, w.i64(0));
+  fn.set(ratio.bHi, larger);
+  fn.set(ratio.bLo, w.i64(0));
+  fn.set(ratio.k, w.sub(w.i32(0), distance));
+}
+/** d for j > 0, when the exponents are at most 7 apart: 64 smaller - j larger over 64 larger + j smaller, exactly, each times 2^distance. */
+function turnedRatio(fn: FunctionBuilder, ratio: Ratio, larger: Expr, smaller: Expr, distance: Expr, j: Expr, leaveIf: (condition: Expr) => void): void {
+  const apart = fn.let(w.extendU(distance)), by64 = { hi: fn.let(w.shrU(smaller, w.i64(58))), lo: fn.let(w.shl(smaller, w.i64(6))) };
+  const difference = subtract(fn, by64, product(fn, larger, fn.let(w.shl(j, apart))));
+  fn.set(ratio.negative, w.ltS(difference.hi, w.i64(0)));
+  const magnitude = negateIf(fn, fn.get(ratio.negative), difference);
+  // so near to c that nothing is left to divide
+  leaveIf(w.eqz(w.or(magnitude.hi, w.shrU(magnitude.lo, w.i64(16)))));
+  const low = fn.let(w.eqz(magnitude.hi)), lifted = { hi: fn.let(w.select(low, magnitude.lo, magnitude.hi)), lo: fn.let(w.select(low, w.i64(0), magnitude.lo)) };
+  const larger64 = { hi: fn.let(w.shrU(larger, w.sub(w.i64(58), apart))), lo: fn.let(w.shl(larger, w.add(apart, w.i64(6)))) };
+  const a = normalize(fn, lifted), b = normalize(fn, add(fn, larger64, product(fn, smaller, j)));
+  fn.set(ratio.aHi, a.hi);
+  fn.set(ratio.aLo, a.lo);
+  fn.set(ratio.bHi, b.hi);
+  fn.set(ratio.bLo, b.lo);
+  fn.set(ratio.k, w.wrap(w.sub(w.sub(b.shift, a.shift), w.shl(w.extendU(low), w.i64(6)))));
+}
+
+/** atan(j / 64) ± arc, then π/2 less that if the operands were swapped, then π less that if x is negative: in units of 2^-126. */
+function turn(fn: FunctionBuilder, tables: number, j: Expr, arc: Pair, swaps: Expr, mirrors: Expr): Pair {
+  const at = fn.let(w.shl(w.wrap(j), w.i32(4))), load = (offset: number): Expr => fn.let(w.load('i64', 64, at, tables + TABLES.arctangents + offset));
+  const hi = fn.local('i64'), lo = fn.local('i64'), first = add(fn, { hi: load(0), lo: load(8) }, arc);
+  fn.set(hi, first.hi);
+  fn.set(lo, first.lo);
+  for (const [condition, from] of [[swaps, pi(1n)], [mirrors, pi(0n)]] as const) {
+    fn.if(condition, () => {
+      const value = subtract(fn, from, { hi: fn.get(hi), lo: fn.get(lo) });
+      fn.set(hi, value.hi);
+      fn.set(lo, value.lo);
+    });
+  }
+  return { hi: fn.get(hi), lo: fn.get(lo) };
+}
+
 /**
  * The angle of (x, y), relative error below 2^-75. With t = smaller / larger magnitude and c = j / 64 nearest to it, atan t = atan c + atan d where
- * d = (t - c) / (1 + t c) = (64 smaller - j larger) / (64 larger + j smaller), both exact.
+ * d = (t - c) / (1 + t c).
  */
 export function angle(fn: FunctionBuilder, tables: number, y: Operand, x: Operand, leaveIf: (condition: Expr) => void): Approximation {
   const apart = fn.let(w.sub(x.exponent, y.exponent));
@@ -62,59 +107,19 @@ export function angle(fn: FunctionBuilder, tables: number, y: Operand, x: Operan
   const larger = fn.let(w.select(swaps, y.significand, x.significand)), smaller = fn.let(w.select(swaps, x.significand, y.significand));
   const unit = w.plain('f64', 0xbf, w.shl(w.extendU(w.sub(w.i32(1023 + 6), distance)), w.i64(52)));
   const j = fn.let(w.plain('i64', 0xfc06, w.nearest(w.mul(w.div(toDouble(smaller), toDouble(larger)), unit))));
-  const negative = fn.local('i32'), k = fn.local('i32'), parts = [fn.local('i64'), fn.local('i64'), fn.local('i64'), fn.local('i64')] as const;
-  const [aHi, aLo, bHi, bLo] = parts;
-  fn.if(w.eqz(j), () => {
-    fn.set(negative, w.i32(0));
-    fn.set(aHi, smaller);
-    fn.set(aLo, w.i64(0));
-    fn.set(bHi, larger);
-    fn.set(bLo, w.i64(0));
-    fn.set(k, w.sub(w.i32(0), distance));
-  }, () => {
-    const d = fn.let(w.extendU(distance)), by64 = { hi: fn.let(w.shrU(smaller, w.i64(58))), lo: fn.let(w.shl(smaller, w.i64(6))) };
-    const difference = subtract(fn, by64, product(fn, larger, fn.let(w.shl(j, d))));
-    fn.set(negative, w.ltS(difference.hi, w.i64(0)));
-    const magnitude = negateIf(fn, fn.get(negative), difference);
-    leaveIf(w.eqz(w.or(magnitude.hi, w.shrU(magnitude.lo, w.i64(16)))));
-    const low = fn.let(w.eqz(magnitude.hi)), lifted = { hi: fn.let(w.select(low, magnitude.lo, magnitude.hi)), lo: fn.let(w.select(low, w.i64(0), magnitude.lo)) };
-    const a = normalize(fn, lifted);
-    const b = normalize(fn, add(fn, { hi: fn.let(w.shrU(larger, w.sub(w.i64(58), d))), lo: fn.let(w.shl(larger, w.add(d, w.i64(6)))) }, product(fn, smaller, j)));
-    fn.set(aHi, a.hi);
-    fn.set(aLo, a.lo);
-    fn.set(bHi, b.hi);
-    fn.set(bLo, b.lo);
-    fn.set(k, w.wrap(w.sub(w.sub(b.shift, a.shift), w.shl(w.extendU(low), w.i64(6)))));
-  });
-  const ratio = divide(fn, { hi: fn.get(aHi), lo: fn.get(aLo) }, { hi: fn.get(bHi), lo: fn.get(bLo) });
-  fn.set(k, w.add(fn.get(k), ratio.carry));
-  leaveIf(w.gtS(fn.get(k), w.i32(-6)));
-  const arc = seriesOf(fn, ratio, fn.get(k));
-  const hi = fn.local('i64'), lo = fn.local('i64'), exponent = fn.local('i32');
-  fn.if(w.eqz(w.or(w.wrap(j), w.or(swaps, x.sign))), () => {
-    const value = normalize(fn, arc);
+  const ratio: Ratio = { negative: fn.local('i32'), k: fn.local('i32'), aHi: fn.local('i64'), aLo: fn.local('i64'), bHi: fn.local('i64'), bLo: fn.local('i64') };
+  fn.if(w.eqz(j), () => { plainRatio(fn, ratio, larger, smaller, distance); }, () => { turnedRatio(fn, ratio, larger, smaller, distance, j, leaveIf); });
+  const d = divide(fn, { hi: fn.get(ratio.aHi), lo: fn.get(ratio.aLo) }, { hi: fn.get(ratio.bHi), lo: fn.get(ratio.bLo) }), k = fn.let(w.add(fn.get(ratio.k), d.carry));
+  leaveIf(w.gtS(k, w.i32(-6)));
+  const arc = seriesOf(fn, d, k), hi = fn.local('i64'), lo = fn.local('i64'), exponent = fn.local('i32');
+  const set = (value: Pair & { shift: Expr }, scale: Expr): void => {
     fn.set(hi, value.hi);
     fn.set(lo, value.lo);
-    fn.set(exponent, w.sub(w.sub(fn.get(k), w.i32(1)), w.wrap(value.shift)));
-  }, () => {
-    const at = fn.let(w.shl(w.wrap(j), w.i32(4))), load = (offset: number): Expr => fn.let(w.load('i64', 64, at, tables + TABLES.arctangents + offset));
-    const small = negateIf(fn, fn.get(negative), shiftRightBy(fn, arc, fn.let(w.sub(w.i32(2), fn.get(k)))));
-    const first = add(fn, { hi: load(0), lo: load(8) }, small);
-    // c - a as -(a - c): π/2 - a, then π - a
-    const turned = { hi: fn.local('i64'), lo: fn.local('i64') };
-    fn.set(turned.hi, first.hi);
-    fn.set(turned.lo, first.lo);
-    for (const [condition, from] of [[swaps, pi(1n)], [x.sign, pi(0n)]] as const) {
-      fn.if(condition, () => {
-        const value = subtract(fn, from, { hi: fn.get(turned.hi), lo: fn.get(turned.lo) });
-        fn.set(turned.hi, value.hi);
-        fn.set(turned.lo, value.lo);
-      });
-    }
-    const value = normalize(fn, { hi: fn.get(turned.hi), lo: fn.get(turned.lo) });
-    fn.set(hi, value.hi);
-    fn.set(lo, value.lo);
-    fn.set(exponent, w.sub(w.i32(1), w.wrap(value.shift)));
+    fn.set(exponent, w.sub(scale, w.wrap(value.shift)));
+  };
+  fn.if(w.eqz(w.or(w.wrap(j), w.or(swaps, x.sign))), () => { set(normalize(fn, arc), w.sub(k, w.i32(1))); }, () => {
+    const part = negateIf(fn, fn.get(ratio.negative), shiftRightBy(fn, arc, fn.let(w.sub(w.i32(2), k))));
+    set(normalize(fn, turn(fn, tables, j, part, swaps, x.sign)), w.i32(1));
   });
   return { sign: y.sign, exponent: fn.get(exponent), hi: fn.get(hi), lo: fn.get(lo) };
 }
