@@ -7,7 +7,7 @@ import { ARITHMETIC, defineX87Helpers } from './x87-helpers.ts';
 
 const NAMES = [
   ...ARITHMETIC.flatMap(([name]) => ['', '_f32', '_f64', '_int'].map((from) => `x87_${name}${from}`)),
-  ...['sqrt', 'fld_f32', 'fld_f64', 'fld_i64', 'fld_st', 'get_f32', 'get_f64', 'get_i16', 'get_i32', 'get_i64', 'compare', 'compare_f32', 'compare_f64', 'compare_int'].map((name) => `x87_${name}`),
+  ...['sqrt', 'round', 'scale', 'fld_f32', 'fld_f64', 'fld_i64', 'fld_st', 'get_f32', 'get_f64', 'get_i16', 'get_i32', 'get_i64', 'compare', 'compare_f32', 'compare_f64', 'compare_int'].map((name) => `x87_${name}`),
 ];
 const general = makeSide(NAMES, (module, base) => defineX87Helpers(module, base, defineVectorHelpers(module, base)).functions);
 const fast = makeSide(NAMES, (module, base) => {
@@ -37,7 +37,7 @@ function argument(random: Random, name: string): readonly (number | bigint)[] {
   if (name.startsWith('x87_get_i')) return [random.below(2)];
   if (name === 'x87_compare') return [random.below(8), random.below(2)];
   if (name === 'x87_fld_st') return [random.below(8)];
-  return name === 'x87_sqrt' || name.includes('get') ? [] : [random.below(2) === 0 ? 0 : random.below(8), random.below(8), random.below(2)];
+  return /sqrt|round|scale|get/.test(name) ? [] : [random.below(2) === 0 ? 0 : random.below(8), random.below(8), random.below(2)];
 }
 
 describe('fast x87 functions', () => {

@@ -8,8 +8,8 @@ import type { Expr } from '@vmm/wasm';
 import { angle, logarithm2, logarithm2Plus1, powerLessOne, quotient, sineCosine, times } from '@vmm/fpu';
 import type { Approximation } from '@vmm/fpu';
 import { VCPU_LAYOUT } from '@vmm/state';
-import { Frame } from './x87-fast.ts';
-import type { Normal } from './x87-fast.ts';
+import { Frame } from './x87-fast-frame.ts';
+import type { Normal } from './x87-fast-frame.ts';
 import { STATUS } from './x87-helpers.ts';
 import type { X87Functions } from './x87-helpers.ts';
 

@@ -7,3 +7,4 @@ export { defineSoftFloat } from './soft-float.ts';
 export type { SoftFloatOptions } from './soft-float.ts';
 export * as wide from './wide.ts';
 export { integerRoot, restOfQuotient } from './arithmetic.ts';
+export { increment } from './round.ts';
