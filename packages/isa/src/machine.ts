@@ -242,8 +242,8 @@ export abstract class Machine {
   abstract jumpRelative(): void;
   /** nextIp + displacement, cut to the operand size (i64). */
   abstract relativeTarget(): Expr;
-  /** What is left of the budget of instructions (i32), counting down. Translated code has no use for it yet. */
-  instructionsLeft(): Expr { throw new Error('the budget is not at hand'); }
+  /** What is left of the budget of instructions (i32) after this one. */
+  abstract instructionsLeft(): Expr;
   /** Continue with the next instruction through a fresh dispatch (pending events, mode and code are looked at again). */
   abstract dispatchNext(): void;
   /** Leave to dispatch; state.rip has been set. */

@@ -820,6 +820,12 @@ export class TranslatorMachine extends Machine {
     this.setState32('faultError', typeof errorCode === 'number' ? w.i32(errorCode) : errorCode);
     this.#leaveFault();
   }
+  /** Stored too: a clock that counts instructions looks at it there. */
+  override instructionsLeft(): Expr {
+    const left = this.fn.let(w.sub(this.fn.get(this.budget), w.i32(this.owed - this.#left + 1)));
+    this.setState32('budget', left);
+    return left;
+  }
   nextIp(): Expr { return this.fn.let(this.ripAt(this.#step.delta + this.#step.inst.length)); }
   currentIp(): Expr { return this.fn.let(this.ripAt(this.#step.delta)); }
   #cut(target: Expr, size: number): Expr { return size === 8 ? target : w.and(target, w.i64(size === 2 ? 0xffff : -1, 0)); }
