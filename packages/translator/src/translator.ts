@@ -19,7 +19,7 @@ export interface TranslatorOptions {
   readonly maxDeathsPerPage?: number;
   /** Regions that wait for each other to share a module. Default 16. */
   readonly batchSize?: number;
-  /** How long a region may wait for company. Default 2 ms. */
+  /** How long a region may wait for company. Default 10 ms. */
   readonly batchDelayMs?: number;
 }
 
@@ -58,7 +58,7 @@ export class RegionTranslator implements Translator {
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
     this.#links = new Links(context.state.i32, context.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
-    this.#options = { hotThreshold: 16_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 2, ...options };
+    this.#options = { hotThreshold: 16_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, ...options };
     this.hotThreshold = this.#options.hotThreshold;
   }
 
