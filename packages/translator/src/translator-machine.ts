@@ -552,7 +552,7 @@ export class TranslatorMachine extends Machine {
       const offset = this.is64 ? w.i64(inst.immLo, inst.immHi) : w.i64(inst.immLo, 0);
       return this.linear(inst.seg, offset, bytes, write);
     }
-    if (inst.base >= 0 && inst.index < 0 && !inst.ripRelative && inst.seg !== FS && inst.seg !== GS && inst.addrSize === (this.is64 ? 8 : 4)) {
+    if (inst.base >= 0 && inst.index < 0 && !inst.ripRelative && this.#isFlat(inst.seg) && inst.addrSize === (this.is64 ? 8 : 4)) {
       const located = this.#locate(inst.base, inst.disp + this.#popped(), bytes);
       if (located !== undefined) return located;
     }
@@ -570,9 +570,10 @@ export class TranslatorMachine extends Machine {
 
   /** The linear address as the probe wants it: i32 outside long mode, i64 inside. */
   #narrow(linear: Expr): Expr { return this.is64 ? linear : w.narrowed(linear); }
+  /** FLAT says nothing about FS and GS, and CS cannot be written. */
+  #isFlat(segment: number): boolean { return segment !== FS && segment !== GS && (this.is64 || segment !== CS); }
   linear(segment: number, offset: Expr, bytes: number, write = false): Expr {
-    // FLAT says nothing about FS and GS, and CS cannot be written
-    if (segment !== FS && segment !== GS && (this.is64 || segment !== CS)) return this.is64 ? this.fn.let(offset) : w.extendU(this.fn.let(w.narrowed(offset)));
+    if (this.#isFlat(segment)) return this.is64 ? this.fn.let(offset) : w.extendU(this.fn.let(w.narrowed(offset)));
     if (this.is64) return this.fn.let(w.add(offset, w.load('i64', 64, w.i32(0), this.stateAddress('segment', segment * 2))));
     const linear = this.fn.let(this.core.segmentLinear.call(w.i32(segment * 16), offset, w.i32(bytes | (write ? 0x100 : 0))));
     // a failed check has recorded its fault and gives an address above 4 GiB

@@ -90,6 +90,22 @@ it('a fault in the middle of a window leaves the state of the instruction that f
   }
 });
 
+it('what a segment does not allow faults, also near memory that may be used', () => {
+  const { expected } = both(32, `
+      mov ebp, ${String(DATA)}
+      mov ecx, 60
+    again:
+      mov [ebp], ecx
+      mov eax, cs:[ebp + 4]
+      add [ebp + 8], eax
+      dec ecx
+      jnz again
+      mov [ebp], ecx
+      xor byte ptr cs:[ebp + 4], 1
+      hlt`);
+  expect(expected.result).toBe('shutdown');
+});
+
 it('memory that code is in is not stored to behind the back of its translation', () => {
   // the window's page becomes the page of code that is called
   both(32, `

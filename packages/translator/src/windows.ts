@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { FS, GS } from '@vmm/isa';
+import { CS, FS, GS } from '@vmm/isa';
 import { OpKind } from '@vmm/decoder';
 import type { FlowBlock, Step } from './flow-graph.ts';
 
@@ -47,7 +47,7 @@ function* accessesOf(step: Step): Generator<Access> {
     case 'pop': case 'ret': yield { base: SP, offset: 0, bytes: size, writes: false }; break;
     case 'leave': yield { base: BP, offset: 0, bytes: size, writes: false }; break;
   }
-  if (NO_ACCESS.has(mnemonic) || inst.base < 0 || inst.index >= 0 || inst.ripRelative || inst.seg === FS || inst.seg === GS || inst.addrSize !== inst.mode / 8) return;
+  if (NO_ACCESS.has(mnemonic) || inst.base < 0 || inst.index >= 0 || inst.ripRelative || inst.seg === FS || inst.seg === GS || (inst.seg === CS && inst.mode !== 64) || inst.addrSize !== inst.mode / 8) return;
   for (let i = 0; i < inst.opCount; i++) {
     const bytes = inst.opSizeBytes[i]!;
     if (inst.opKind[i] === OpKind.mem && bytes > 0 && bytes <= 16) yield { base: inst.base, offset: inst.disp, bytes, writes: i === 0 && !ONLY_READ.has(mnemonic) };
