@@ -7,6 +7,7 @@ import { AT, SELECTOR } from './cpu.testing.ts';
 import type { TestMachine } from './cpu.testing.ts';
 import { deliverException } from './exceptions.ts';
 import { recomputeMode, refreshSegments } from './mode.ts';
+import { Random } from './random.testing.ts';
 import { wholeMachine } from './whole.testing.ts';
 
 const CASES = 12_000;
@@ -15,23 +16,6 @@ const COMPARED_BYTES = 0xb_0000;
 const STACK = 0x8_0000, HANDLER = 0x6000;
 /** Where the two may differ: scratch memory, and counts that only one of them keeps. */
 const UNCOMPARED = ['scratch', 'deliveredFaults', 'exitReason', 'pending', 'faultError', 'faultAddress'] as const;
-
-/** xorshift32: the same cases every time. */
-class Random {
-  #state: number;
-  constructor(seed: number) { this.#state = seed | 1; }
-  next(): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return this.#state >>> 0;
-  }
-  below(limit: number): number { return this.next() % limit; }
-  pick<T>(items: readonly T[]): T { return items[this.below(items.length)] as T; }
-  chance(outOf: number): boolean { return this.below(outOf) === 0; }
-  /** Mostly what is common. */
-  mostly<T>(common: T, others: readonly T[], outOf = 8): T { return this.chance(outOf) ? this.pick(others) : common; }
-}
 
 const ACCESS = [0x92, 0x93, 0x96, 0x97, 0x90, 0x91, 0x9a, 0x9b, 0x98, 0x9e, 0x9f, 0xb3, 0xbb, 0xd3, 0xf2, 0xf3, 0xf1, 0xfb, 0xff, 0x13, 0x7b, 0x89, 0x82, 0xec, 0x8e];
 const GATES = [0x8e, 0x8f, 0xee, 0xef, 0x86, 0x87, 0xe6, 0x85, 0x0e, 0x8c];

@@ -7,24 +7,10 @@ import type { SystemCalloutName } from './callouts.ts';
 import { AT, TestMachine } from './cpu.testing.ts';
 import { recomputeMode, refreshSegments } from './mode.ts';
 import { CPU_MODELS } from './models.ts';
+import { Random } from './random.testing.ts';
 
 const CASES = 8_000;
 const NAMES = Object.keys(SYSTEM_CALLOUTS) as SystemCalloutName[];
-
-/** xorshift32: the same cases every time. */
-class Random {
-  #state: number;
-  constructor(seed: number) { this.#state = seed | 1; }
-  next(): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return this.#state >>> 0;
-  }
-  below(limit: number): number { return this.next() % limit; }
-  pick<T>(items: readonly T[]): T { return items[this.below(items.length)] as T; }
-  chance(outOf: number): boolean { return this.below(outOf) === 0; }
-}
 
 const ACCESS = [0x92, 0x93, 0x96, 0x90, 0x9a, 0x9b, 0x98, 0x9e, 0xb2, 0xba, 0xd2, 0xf2, 0xf3, 0xfa, 0xfe, 0x12, 0x7a, 0x89, 0x8b, 0x81, 0x83, 0x82, 0x85, 0xe5, 0xec, 0x8c, 0x84, 0xe4];
 const GATES = [0x8e, 0x8f, 0xee, 0xef, 0x86, 0x87, 0xe6, 0x85, 0xe5, 0x0e, 0x8c];
