@@ -16,6 +16,8 @@ const PAGE = 4096;
 const MAX_INSTRUCTIONS = 64;
 /** Mode keys are below this. */
 const MODE_KEYS = 256;
+/** Names the code at a host address in a mode. */
+export const blockKey = (host: number, modeKey: number): number => host * MODE_KEYS + modeKey;
 /** Far more executions than a block sees between two translations. */
 const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
@@ -117,7 +119,7 @@ export class BlockCache {
   lookup(host: number): number {
     this.counters.lookups++;
     const modeKey = this.#o.state.get('modeKey');
-    const key = host * MODE_KEYS + modeKey;
+    const key = blockKey(host, modeKey);
     const region = this.#regions.get(key);
     if (region !== undefined) { this.#point(host, modeKey, 0, region); return 1; }
     const block = this.#interpreted(host, modeKey, key);
@@ -149,7 +151,7 @@ export class BlockCache {
   /** First record of the interpreter's block, whether or not a region stands in for it. */
   interpreted(host: number): number {
     const modeKey = this.#o.state.get('modeKey');
-    return this.#interpreted(host, modeKey, host * MODE_KEYS + modeKey)?.records ?? 0;
+    return this.#interpreted(host, modeKey, blockKey(host, modeKey))?.records ?? 0;
   }
 
   #interpreted(host: number, modeKey: number, key: number): Block | undefined {
@@ -163,21 +165,21 @@ export class BlockCache {
   }
 
   /** Whether code at a host address has been executed in a mode. */
-  hasRun(host: number, modeKey: number): boolean { return this.#blocks.has(host * MODE_KEYS + modeKey); }
+  hasRun(host: number, modeKey: number): boolean { return this.#blocks.has(blockKey(host, modeKey)); }
 
   /** Count a block's executions anew. */
   reheat(host: number, modeKey: number): void {
-    const block = this.#blocks.get(host * MODE_KEYS + modeKey);
+    const block = this.#blocks.get(blockKey(host, modeKey));
     if (block !== undefined) this.#i32[(block.records - RECORD.sizeBytes + BLOCK_HEADER.heat) >> 2] = this.hotThreshold;
   }
 
   /** Let a translated region stand in for the block at `host`; its function is in table slot `slot`. */
   installRegion(host: number, modeKey: number, slot: number): void {
-    this.#regions.set(host * MODE_KEYS + modeKey, slot);
+    this.#regions.set(blockKey(host, modeKey), slot);
     this.#point(host, modeKey, 0, slot);
   }
   removeRegion(host: number, modeKey: number): void {
-    const key = host * MODE_KEYS + modeKey;
+    const key = blockKey(host, modeKey);
     if (!this.#regions.delete(key)) return;
     this.#forgetJumps();
     this.#unpoint(host, modeKey);
@@ -188,7 +190,7 @@ export class BlockCache {
     this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4);
   }
   /** Table slot of the region that stands in for a block, or 0. */
-  regionAt(host: number, modeKey: number): number { return this.#regions.get(host * MODE_KEYS + modeKey) ?? 0; }
+  regionAt(host: number, modeKey: number): number { return this.#regions.get(blockKey(host, modeKey)) ?? 0; }
 
   /** The unit's code lies (also) on this page: stores there are watched, and tell it. */
   watch(host: number, unit: CodeUnit): void { this.#enter(host, unit); }
@@ -334,8 +336,8 @@ export class BlockCache {
 
   #kill(block: Block): void {
     this.counters.killedBlocks++;
-    this.#blocks.delete(block.host * MODE_KEYS + block.modeKey);
-    if (!this.#regions.has(block.host * MODE_KEYS + block.modeKey)) this.#unpoint(block.host, block.modeKey);
+    this.#blocks.delete(blockKey(block.host, block.modeKey));
+    if (!this.#regions.has(blockKey(block.host, block.modeKey))) this.#unpoint(block.host, block.modeKey);
     for (let i = 0; i < block.instructions; i++) this.#data.setUint16(block.records + i * RECORD.sizeBytes, 0, true);
     this.#leave(block.host, block);
     if (block.crossing !== 0) this.#leave(block.crossing, block);

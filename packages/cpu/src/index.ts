@@ -21,6 +21,7 @@ export type { InterpreterCore } from './interpreter-machine.ts';
 export { entryFor, formOf } from './lowering.ts';
 export { MODE } from './mode.ts';
 export { HANDLER_STATUS, RECORD } from './record.ts';
+export { blockKey } from './block-cache.ts';
 export type { CodeUnit } from './block-cache.ts';
 export type { TranslationContext, Translator } from './translation.ts';
 export { formatRegisters } from './register-dump.ts';

@@ -213,7 +213,7 @@ export class FlowGraph {
     this.blocks.push(block);
     for (let at = delta; ;) {
       const isLeader = at !== delta && leaders.has(at);
-      const step = isLeader ? undefined : this.#steps.get(at);
+      const step = isLeader || steps.length === MAX_BLOCK_STEPS ? undefined : this.#steps.get(at);
       if (step === undefined) {
         block.endDelta = at;
         // STI's interrupt shadow is the next instruction's: where that is not translated in the same place, STI is not either
@@ -221,7 +221,6 @@ export class FlowGraph {
         else if (isLeader) { block.kind = 'jump'; block.targets = [at]; }
         return;
       }
-      if (steps.length === MAX_BLOCK_STEPS) { block.endDelta = at; return; }
       steps.push(step);
       const after = at + step.inst.length;
       block.endDelta = after;

@@ -22,6 +22,8 @@ export class RegionEmitter {
   readonly #graph: FlowGraph;
   readonly #structure: Structure;
   readonly #byDelta: Map<number, number>;
+  /** Blocks of the region that each block leads to. */
+  readonly #successors: readonly (readonly number[])[];
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
   /** Blocks that run again and again once the region is entered. */
@@ -41,6 +43,7 @@ export class RegionEmitter {
     this.#structure = analyse(graph.blocks);
     this.#linkTo = linkTo;
     this.#byDelta = new Map(graph.blocks.map((block) => [block.delta, block.id]));
+    this.#successors = graph.blocks.map((block) => block.targets.map((delta) => this.#byDelta.get(delta)).filter((id) => id !== undefined));
     this.#looping = this.#findLoops();
     this.#flagsInMemory = this.#findUntouchedFlags();
     machine.openings = this.#planWindows();
@@ -94,8 +97,7 @@ export class RegionEmitter {
   #planWindows(): Map<Step, Opening[]> {
     const { blocks } = this.#graph, { order, isMerge, isLoopHeader, position } = this.#structure;
     const isRoot = (id: number): boolean => id === 0 || isMerge[id] === 1 || isLoopHeader[id] === 1;
-    const follow = (block: FlowBlock): FlowBlock[] => block.targets.map((delta) => this.#byDelta.get(delta))
-      .filter((id) => id !== undefined && !isRoot(id) && position[id]! > position[block.id]!).map((id) => blocks[id!]!);
+    const follow = ({ id: from }: FlowBlock): FlowBlock[] => this.#successors[from]!.filter((id) => !isRoot(id) && position[id]! > position[from]!).map((id) => blocks[id]!);
     const openings = new Map<Step, Opening[]>();
     for (const id of order) if (isRoot(id)) for (const [step, opened] of planWindows(blocks[id]!, follow)) openings.set(step, opened);
     return openings;
@@ -108,10 +110,7 @@ export class RegionEmitter {
       changed = false;
       for (const id of order) {
         if (untouched[id] === 1 && writes[id] === false) continue;
-        for (const delta of blocks[id]!.targets) {
-          const target = this.#byDelta.get(delta);
-          if (target !== undefined && untouched[target] === 1) { untouched[target] = 0; changed = true; }
-        }
+        for (const target of this.#successors[id]!) if (untouched[target] === 1) { untouched[target] = 0; changed = true; }
       }
     }
     return untouched;
@@ -131,7 +130,7 @@ export class RegionEmitter {
   /** Natural loops: what reaches the source of a back edge without passing its target. */
   #findLoops(): Set<number> {
     const { blocks } = this.#graph, { position } = this.#structure;
-    const successors = blocks.map((block) => block.targets.map((delta) => this.#byDelta.get(delta)).filter((id) => id !== undefined));
+    const successors = this.#successors;
     const predecessors = blocks.map((): number[] => []);
     successors.forEach((ids, from) => { for (const id of ids) predecessors[id]!.push(from); });
     const looping = new Set<number>();

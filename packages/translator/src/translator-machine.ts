@@ -247,20 +247,21 @@ export class TranslatorMachine extends Machine {
   }
 
   /** In the word type of the mode. */
-  ripWord(delta: number): Expr { return w.add(this.fn.get(this.ripBase), this.is64 ? w.i64(delta) : w.i32(delta)); }
+  ripWord(delta: number): Expr { return w.add(this.fn.get(this.ripBase), this.#constant(delta)); }
+  #constant(value: number): Expr { return this.is64 ? w.i64(value) : w.i32(value); }
   ripAt(delta: number): Expr { return this.is64 ? this.ripWord(delta) : w.extendU(this.ripWord(delta)); }
 
   /** Leave for the dispatcher at a static address. Static knowledge stays as it is. */
   leaveTo(delta: number, link = 0): void {
     const { fn } = this;
-    this.flushForExit();
+    this.#flushForExit();
     this.#payForExit();
     fn.set(this.rip, this.ripWord(delta));
     if (link !== 0) fn.set(this.#link, w.i32(link));
     fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   /** The flags to where an exit looks for them; static knowledge stays as it is. */
-  flushForExit(): void { if (this.pending.type !== 'memory') this.flushFlags(false); }
+  #flushForExit(): void { if (this.pending.type !== 'memory') this.flushFlags(false); }
   #payForExit(): void { if (this.owed !== 0) this.fn.set(this.budget, w.sub(this.fn.get(this.budget), w.i32(this.owed))); }
   /** Cold: the current instruction faults (or must be retried); nothing of it has happened. */
   #leaveFault(): void { this.#leaveAt(this.#step.delta, this.#left, SITE.FAULT); }
@@ -268,7 +269,7 @@ export class TranslatorMachine extends Machine {
     const { fn, pending } = this;
     if (delta < -SITE.BIAS || delta >= SITE.BIAS) { this.#leaveFar(delta, left, why); return; }
     const word = (value: Expr): Expr => this.is64 ? value.type === 'i64' ? value : w.extendU(value) : value.type === 'i64' ? w.wrap(value) : value;
-    const none = this.is64 ? w.i64(0) : w.i32(0);
+    const none = this.#constant(0);
     let meaning: number, words: readonly Expr[];
     if (pending.type === 'memory') {
       meaning = 1 << SITE.SIZE_SHIFT;
@@ -290,7 +291,7 @@ export class TranslatorMachine extends Machine {
   }
   /** The same for a place that a site's constant cannot name: a jump or call out of the region, or a fault in a function far from its entry. */
   #leaveFar(delta: number, left: number, why: number): void {
-    this.flushForExit();
+    this.#flushForExit();
     if (left !== this.owed) this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(left - this.owed)));
     this.fn.set(this.rip, this.ripWord(delta));
     this.fn.set(this.status, w.i32((why & SITE.FAULT) !== 0 ? STATUS.fault : why !== 0 ? STATUS.interpret : 0));
@@ -353,7 +354,7 @@ export class TranslatorMachine extends Machine {
 
   #open({ window, adjustment }: Opening): void {
     const { fn } = this, distance = window.low - adjustment;
-    const at = fn.let(w.add(this.#get(window.base), this.is64 ? w.i64(distance, distance >> 31) : w.i32(distance)));
+    const at = fn.let(w.add(this.#get(window.base), this.#constant(distance)));
     const { entry, hits } = this.#inlineProbe(at, window.high - window.low, window.writes ? 1 : 0);
     const host = fn.local('i32');
     fn.set(host, w.select(hits, this.#hostAt(at, entry), w.i32(0)));
@@ -377,7 +378,7 @@ export class TranslatorMachine extends Machine {
     const { window, host, adjustment } = near, at = adjustment + distance - window.low;
     if (at < 0 || at + bytes > window.high - window.low) return undefined;
     // not evaluated now: only what looks up by itself needs it
-    const linear = this.is64 ? w.add(this.#get(register), w.i64(distance, distance >> 31)) : w.extendU(w.add(this.#get(register), w.i32(distance)));
+    const address = w.add(this.#get(register), this.#constant(distance)), linear = this.is64 ? address : w.extendU(address);
     this.#located.set(linear, { host, at, bytes, isWritable: window.writes });
     return linear;
   }
@@ -395,9 +396,7 @@ export class TranslatorMachine extends Machine {
     if (near === undefined) return fn.let(w.load(type, width, this.hostRead(linear, bytes)));
     const value = fn.local(type);
     fn.if(fn.get(near.host), () => { fn.set(value, w.load(type, width, fn.get(near.host), near.at)); }, () => {
-      const host = fn.let(this.#probe(bytes, 0).call(this.#narrow(linear)));
-      fn.unless(host, () => { this.#leaveFault(); }, false);
-      fn.set(value, w.load(type, width, host));
+      fn.set(value, w.load(type, width, this.#hostByCall(this.#narrow(linear), bytes, 0)));
     }, true);
     return fn.get(value);
   }
@@ -597,16 +596,10 @@ export class TranslatorMachine extends Machine {
     return probe;
   }
   #defineProbe(fn: FunctionBuilder, bytes: number, kind: 0 | 1 | 3, stores: boolean): void {
-    const tlb = this.privateBase + VCPU_LAYOUT.tlb, tagOffset = kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag;
     const linear = fn.param(0), low = this.is64 ? w.wrap(linear) : linear;
-    const constant = (value: number): Expr => this.is64 ? w.i64(value) : w.i32(value);
-    const page = w.shrU(linear, constant(7));
-    const slot = w.and(this.is64 ? w.wrap(page) : page, ENTRY_MASK);
-    const entry = fn.let(this.#isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
-    const width = this.is64 ? 64 : 32;
-    const wanted = w.or(w.and(w.add(linear, constant(bytes - 1)), constant(-4096)), w.load(this.#word, width, w.i32(0), this.stateAddress('tlbTag')));
-    fn.if(w.eq(w.load('i64', width, entry, tlb + tagOffset), this.is64 ? wanted : w.extendU(wanted)), () => {
-      const host = w.add(low, w.load('i32', 32, entry, tlb + TLB_ENTRY.addend));
+    const { entry, hits } = this.#lookUp(fn, linear, bytes, kind, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('tlbTag')));
+    fn.if(hits, () => {
+      const host = this.#hostAt(linear, entry);
       if (!stores) { fn.return(host); return; }
       fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
       fn.return(w.i32(1));
@@ -616,41 +609,36 @@ export class TranslatorMachine extends Machine {
     const host = fn.let(slow);
     fn.if(w.eqz(host), () => { fn.return(w.i32(0)); });
     fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
-    fn.if(w.ltU(host, w.i32(tlb)), () => { fn.return(w.eqz(this.core.commit.call())); });
+    fn.if(w.ltU(host, w.i32(this.privateBase + VCPU_LAYOUT.tlb)), () => { fn.return(w.eqz(this.core.commit.call())); });
     fn.return(w.i32(1));
+  }
+  /** By the module's function; a fault leaves. */
+  #hostByCall(linear: Expr, bytes: number, kind: 0 | 1 | 3, host = this.fn.local('i32')): Expr {
+    this.fn.set(host, this.#probe(bytes, kind).call(linear));
+    this.fn.unless(this.fn.get(host), () => { this.#leaveFault(); }, false);
+    return this.fn.get(host);
   }
   #host(linear64: Expr, bytes: number, kind: 0 | 1 | 3): Expr {
     const { fn } = this;
     const linear = this.#narrow(linear64);
     const near = this.#locatedFor(linear64, bytes, kind);
-    if (near !== undefined) {
-      const host = fn.local('i32');
-      fn.if(fn.get(near.host), () => { fn.set(host, w.add(fn.get(near.host), w.i32(near.at))); }, () => {
-        fn.set(host, this.#probe(bytes, kind).call(linear));
-        fn.unless(fn.get(host), () => { this.#leaveFault(); }, false);
-      }, true);
-      return fn.get(host);
-    }
-    if (!this.inlinesProbes) {
-      const host = fn.let(this.#probe(bytes, kind).call(linear));
-      fn.unless(host, () => { this.#leaveFault(); }, false);
-      return host;
-    }
-    const host = fn.local('i32');
-    const { entry, hits } = this.#inlineProbe(linear, bytes, kind);
-    fn.if(hits, () => { fn.set(host, this.#hostAt(linear, entry)); }, () => {
-      fn.set(host, this.#probe(bytes, kind).call(linear));
-      fn.unless(fn.get(host), () => { this.#leaveFault(); }, false);
-    }, true);
+    if (near === undefined && !this.inlinesProbes) return this.#hostByCall(linear, bytes, kind);
+    const host = fn.local('i32'), byCall = (): void => { this.#hostByCall(linear, bytes, kind, host); };
+    if (near === undefined) {
+      const { entry, hits } = this.#inlineProbe(linear, bytes, kind);
+      fn.if(hits, () => { fn.set(host, this.#hostAt(linear, entry)); }, byCall, true);
+    } else fn.if(fn.get(near.host), () => { fn.set(host, w.add(fn.get(near.host), w.i32(near.at))); }, byCall, true);
     return fn.get(host);
   }
-  #inlineProbe(linear: Expr, bytes: number, kind: 0 | 1 | 3): { entry: Expr; hits: Expr } {
-    const constant = (value: number): Expr => this.is64 ? w.i64(value) : w.i32(value);
-    const page = w.shrU(linear, constant(7)), slot = w.and(this.is64 ? w.wrap(page) : page, ENTRY_MASK);
-    const entry = this.fn.let(this.#isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
-    const width = this.is64 ? 64 : 32, tagOffset = kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag;
-    const wanted = w.or(w.and(w.add(linear, constant(bytes - 1)), constant(-4096)), this.fn.get(this.#tag));
-    return { entry, hits: w.eq(w.load('i64', width, entry, this.privateBase + VCPU_LAYOUT.tlb + tagOffset), this.is64 ? wanted : w.extendU(wanted)) };
+  #inlineProbe(linear: Expr, bytes: number, kind: 0 | 1 | 3): { entry: Expr; hits: Expr } { return this.#lookUp(this.fn, linear, bytes, kind, this.fn.get(this.#tag)); }
+  /** Offset of the TLB entry for an address, and whether it allows the access. */
+  #lookUp(fn: FunctionBuilder, linear: Expr, bytes: number, kind: 0 | 1 | 3, tag: Expr): { entry: Expr; hits: Expr } {
+    const page = w.shrU(linear, this.#constant(7)), slot = w.and(this.is64 ? w.wrap(page) : page, ENTRY_MASK);
+    const entry = fn.let(this.#isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
+    const wanted = w.or(w.and(w.add(linear, this.#constant(bytes - 1)), this.#constant(-4096)), tag);
+    const found = w.load('i64', this.is64 ? 64 : 32, entry, this.privateBase + VCPU_LAYOUT.tlb + (kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag));
+    // as 64 bits also where 32 are meant: V8 folds a 32-bit load into the comparison and makes it a second time, because it may trap
+    return { entry, hits: w.eq(found, this.is64 ? wanted : w.extendU(wanted)) };
   }
   #hostAt(linear: Expr, entry: Expr): Expr {
     return w.add(this.is64 ? w.wrap(linear) : linear, w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend));
@@ -661,23 +649,14 @@ export class TranslatorMachine extends Machine {
     const { fn } = this;
     const linear = this.#narrow(linear64);
     const store = this.#probe(size, 1, value.type);
+    const byCall = (what: Expr): void => { fn.unless(store.call(linear, what), () => { this.#leaveFault(); }, false); };
     const near = this.#locatedFor(linear64, size, 1);
-    if (near !== undefined) {
-      const stored = fn.let(value);
-      fn.if(fn.get(near.host), () => { fn.store((size * 8) as w.Width, fn.get(near.host), near.at, stored); }, () => {
-        fn.unless(store.call(linear, stored), () => { this.#leaveFault(); }, false);
-      }, true);
-      return;
-    }
-    if (!this.inlinesProbes) {
-      fn.unless(store.call(linear, value), () => { this.#leaveFault(); }, false);
-      return;
-    }
-    const stored = fn.let(value);
-    const { entry, hits } = this.#inlineProbe(linear, size, 1);
-    fn.if(hits, () => { fn.store((size * 8) as w.Width, this.#hostAt(linear, entry), 0, stored); }, () => {
-      fn.unless(store.call(linear, stored), () => { this.#leaveFault(); }, false);
-    }, true);
+    if (near === undefined && !this.inlinesProbes) { byCall(value); return; }
+    const stored = fn.let(value), width = (size * 8) as w.Width;
+    if (near === undefined) {
+      const { entry, hits } = this.#inlineProbe(linear, size, 1);
+      fn.if(hits, () => { fn.store(width, this.#hostAt(linear, entry), 0, stored); }, () => { byCall(stored); }, true);
+    } else fn.if(fn.get(near.host), () => { fn.store(width, fn.get(near.host), near.at, stored); }, () => { byCall(stored); }, true);
   }
   commit(host: Expr): void {
     this.fn.if(w.ltU(host, w.i32(this.privateBase + VCPU_LAYOUT.tlb)), () => {
@@ -849,7 +828,7 @@ export class TranslatorMachine extends Machine {
   }
   /** Leave for the dispatcher at the computed target. */
   leaveToTarget(): void {
-    this.flushForExit();
+    this.#flushForExit();
     this.#payForExit();
     this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }

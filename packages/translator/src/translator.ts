@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { MODE } from '@vmm/cpu';
+import { blockKey, MODE } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import { Instruction } from '@vmm/decoder';
 import { formKey } from '@vmm/isa';
@@ -33,8 +33,6 @@ const PAGE = 4096;
 const FLAG_HELPERS = ['lazyAux', 'lazyResult'];
 /** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
 const COUNTED = new Set(['rol', 'ror', 'rcl', 'rcr', 'shl', 'sal', 'shr', 'sar', 'shld', 'shrd']);
-/** Mode keys are below this. */
-const MODE_KEYS = 256;
 const MODES = [16, 32, 64] as const;
 
 /** Translates hot code to WebAssembly, region by region, and takes regions back when their code changes. */
@@ -160,7 +158,7 @@ export class RegionTranslator implements Translator {
   /** A word for an exit, which leads to the region that is or will be at its target. */
   #linkFrom(region: Region, host: number): number {
     const { modeKey } = region;
-    const target = host * MODE_KEYS + modeKey;
+    const target = blockKey(host, modeKey);
     const word = this.#links.take(target, this.#context.blocks.regionAt(host, modeKey));
     if (word !== 0) region.exits.push({ target, word });
     return word;
@@ -169,7 +167,7 @@ export class RegionTranslator implements Translator {
   #unlink(region: Region): void {
     this.#releaseExits(region);
     if (region.slot === 0) return;
-    this.#links.point(region.host * MODE_KEYS + region.modeKey, 0);
+    this.#links.point(blockKey(region.host, region.modeKey), 0);
     this.#context.handlers.releaseSlot(region.slot);
     region.slot = 0;
   }
@@ -242,7 +240,7 @@ export class RegionTranslator implements Translator {
     for (const { graph, region, slot } of slotted) {
       blocks.installRegion(region.host, region.modeKey, slot);
       region.slot = slot;
-      this.#links.point(region.host * MODE_KEYS + region.modeKey, slot);
+      this.#links.point(blockKey(region.host, region.modeKey), slot);
       this.counters.regions++;
       for (const block of graph.blocks) this.counters.regionInstructions += block.steps.length;
     }
