@@ -170,12 +170,14 @@ export class BlockCache {
   /** Count a block's executions anew. */
   reheat(host: number, modeKey: number): void {
     const block = this.#blocks.get(blockKey(host, modeKey));
-    if (block !== undefined) this.#i32[(block.records - RECORD.sizeBytes + BLOCK_HEADER.heat) >> 2] = this.hotThreshold;
+    if (block !== undefined) this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2] = this.hotThreshold;
   }
 
   /** Let a translated region stand in for the block at `host`; its function is in table slot `slot`. */
   installRegion(host: number, modeKey: number, slot: number): void {
-    this.#regions.set(blockKey(host, modeKey), slot);
+    const key = blockKey(host, modeKey), block = this.#blocks.get(key);
+    this.#regions.set(key, slot);
+    if (block !== undefined) this.#setReachable(block, false);
     this.#point(host, modeKey, 0, slot);
   }
   removeRegion(host: number, modeKey: number): void {
@@ -183,7 +185,11 @@ export class BlockCache {
     if (!this.#regions.delete(key)) return;
     this.#forgetJumps();
     this.#unpoint(host, modeKey);
+    const block = this.#blocks.get(key);
+    if (block !== undefined) this.#setReachable(block, true);
   }
+  /** Whether a block may be entered from the one before without a look-up. */
+  #setReachable(block: Block, isReachable: boolean): void { this.#i32[block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.host >> 2] = isReachable ? block.host : 0; }
   /** A region is gone: computed jumps are looked up again. Pages stay marked: regions trust their mappings. */
   #forgetJumps(): void {
     const from = this.#o.privateBase + VCPU_LAYOUT.jumps >> 2;
@@ -209,12 +215,12 @@ export class BlockCache {
   }
 
   #decode(host: number, modeKey: number, key: number): Block | undefined {
-    const worst = (MAX_INSTRUCTIONS + 4) * RECORD.sizeBytes;
+    const worst = BLOCK_HEADER.sizeBytes + (MAX_INSTRUCTIONS + 3) * RECORD.sizeBytes;
     if (this.#free + worst > this.#end) this.#discardBlocks();
     const limit = host - (host & PAGE - 1) + PAGE;
     const single = (modeKey & MODE.SINGLE_STEP) !== 0;
     const mode = MODES[modeKey & MODE.CODE_SIZE]!;
-    const first = this.#free + RECORD.sizeBytes;
+    const first = this.#free + BLOCK_HEADER.sizeBytes;
     const inst = this.#inst;
     let at = first, pc = host, count = 0, crossing = 0, refusedBytes = 0, isShadowOpen = false;
     while (count < MAX_INSTRUCTIONS) {
@@ -259,9 +265,10 @@ export class BlockCache {
       overlaps: (at, size) => (at < host + bytes + refusedBytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
       kill: () => { this.#kill(block); },
     };
-    const header = first - RECORD.sizeBytes >> 2;
+    const header = first - BLOCK_HEADER.sizeBytes >> 2;
+    this.#i32.fill(0, header, first >> 2);
     this.#i32[header + BLOCK_HEADER.instructions] = count;
-    this.#i32[header + (BLOCK_HEADER.host >> 2)] = host;
+    this.#setReachable(block, !this.#regions.has(key));
     this.#i32[header + (BLOCK_HEADER.modeKey >> 2)] = modeKey;
     this.#i32[header + (BLOCK_HEADER.heat >> 2)] = this.hotThreshold;
     this.#i32[header + (BLOCK_HEADER.last >> 2)] = at;
@@ -338,6 +345,7 @@ export class BlockCache {
     this.counters.killedBlocks++;
     this.#blocks.delete(blockKey(block.host, block.modeKey));
     if (!this.#regions.has(blockKey(block.host, block.modeKey))) this.#unpoint(block.host, block.modeKey);
+    this.#setReachable(block, false);
     for (let i = 0; i < block.instructions; i++) this.#data.setUint16(block.records + i * RECORD.sizeBytes, 0, true);
     this.#leave(block.host, block);
     if (block.crossing !== 0) this.#leave(block.crossing, block);

@@ -124,6 +124,8 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
   const handlerType = module.typeIndex({ params: ['i32'], results: ['i32'] });
   return module.define([], ['i32'], (fn) => {
     const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32'), last = fn.local('i32'), mustInterpret = fn.local('i32');
+    // header of the block that ran just now; 0: not known, or what it leads to must be looked up
+    const previous = fn.local('i32');
     fn.loop((dispatch) => {
       const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }); };
       // with rip at the instruction
@@ -150,24 +152,37 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
         fn.unless(fn.get(host), failed);
       });
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
+      const wanted = fn.let(w.or(w.extendU(fn.get(host)), w.shl(w.extendU(key), w.i64(32))));
+      fn.block((known) => {
+      fn.if(fn.get(previous), () => {
+        for (let i = 0; i < BLOCK_HEADER.nexts; i++) {
+          const next = fn.let(w.load('i64', 64, fn.get(previous), BLOCK_HEADER.next + i * BLOCK_HEADER.nextBytes));
+          fn.if(w.eq(w.wrap(next), fn.get(host)), () => {
+            fn.set(record, w.wrap(w.shrU(next, w.i64(32))));
+            fn.brIf(known, w.eq(w.load('i64', 64, w.sub(fn.get(record), w.i32(BLOCK_HEADER.sizeBytes - BLOCK_HEADER.host))), wanted), true);
+          }, undefined, i === 0);
+        }
+      });
       fn.set(slot, blockRow(fn.get(host), key));
       fn.if(fn.get(mustInterpret), () => {
         fn.set(mustInterpret, w.i32(0));
+        fn.set(previous, w.i32(0)); // this one is not to be remembered, and what came before may be gone
         fn.set(record, interpreted.call(fn.get(host)));
         fn.unless(fn.get(record), failed);
       }, () => {
         fn.block((found) => {
-          const wanted = fn.let(w.or(w.extendU(fn.get(host)), w.shl(w.extendU(key), w.i64(32))));
           for (let way = 0; way < BLOCK_HASH.ways; way++) {
             if (way > 0) fn.set(slot, w.add(fn.get(slot), w.i32(BLOCK_HASH.slotBytes)));
             fn.brIf(found, w.eq(w.load('i64', 64, fn.get(slot), hash), wanted), way === 0 ? true : undefined);
           }
           fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
+          fn.set(previous, w.i32(0)); // making room for another block may take it
           fn.unless(lookup.call(fn.get(host)), failed);
           fn.br(dispatch); // it is there now
         });
         const region = fn.let(w.load('i32', 32, fn.get(slot), hash + 12));
         fn.if(region, () => {
+          fn.set(previous, w.i32(0));
           fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
           const jump = fn.let(jumpEntry(w.wrap(fn.get(rip)))), jumps = geometry.privateBase + VCPU_LAYOUT.jumps;
           fn.store(64, jump, jumps, fn.get(rip));
@@ -182,10 +197,16 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           fn.br(dispatch);
         });
         fn.set(record, w.load('i32', 32, fn.get(slot), hash + 8));
+        fn.if(fn.get(previous), () => {
+          fn.store(64, fn.get(previous), BLOCK_HEADER.next + BLOCK_HEADER.nextBytes, w.load('i64', 64, fn.get(previous), BLOCK_HEADER.next));
+          fn.store(64, fn.get(previous), BLOCK_HEADER.next, w.or(w.extendU(fn.get(host)), w.shl(w.extendU(fn.get(record)), w.i64(32))));
+        });
+      });
       });
       fn.store(64, w.i32(0), at('blockRip'), fn.get(rip));
       fn.scope(() => {
-        const header = fn.let(w.sub(fn.get(record), w.i32(RECORD.sizeBytes)));
+        const header = fn.let(w.sub(fn.get(record), w.i32(BLOCK_HEADER.sizeBytes)));
+        fn.set(previous, header);
         const instructions = fn.let(w.load('i32', 32, header, BLOCK_HEADER.instructions));
         fn.set(last, w.load('i32', 32, header, BLOCK_HEADER.last));
         settle();
@@ -235,9 +256,10 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           fn.brIf(early, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.interpret)), () => {
             // the guard in front of an instruction that crosses pages: what its block was charged is given back before another is entered
-            const charged = w.load('i32', 32, w.sub(fn.get(record), w.i32(RECORD.sizeBytes)), BLOCK_HEADER.instructions);
+            const charged = w.load('i32', 32, w.sub(fn.get(record), w.i32(BLOCK_HEADER.sizeBytes)), BLOCK_HEADER.instructions);
             fn.store(32, w.i32(0), at('budget'), w.add(w.load('i32', 32, w.i32(0), at('budget')), charged));
             fn.set(mustInterpret, w.i32(1));
+            fn.set(previous, w.i32(0));
             fn.br(dispatch);
           });
           fault();

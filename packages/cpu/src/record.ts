@@ -1,6 +1,6 @@
 /**
- * A decoded instruction as the interpreter reads it: 24 bytes in the vCPU's private memory. Blocks are a header of the same size followed by
- * their records and one `end` record. Danger: offsets are baked into generated code.
+ * A decoded instruction as the interpreter reads it: 24 bytes in the vCPU's private memory. Blocks are a header followed by their records
+ * and one `end` record. Danger: offsets are baked into generated code.
  */
 export const RECORD = {
   /** u16: index of the form's handler; 0 = leave the block here (end of block, or block killed by a write to its code). */
@@ -24,8 +24,19 @@ export const RECORD = {
   sizeBytes: 24,
 } as const;
 
-/** Header, at record address - sizeBytes of a block's first record. */
-export const BLOCK_HEADER = { instructions: 0, host: 4, modeKey: 8, /** Executions until the block is reported hot. */ heat: 12, /** Address of the record behind the last instruction's. */ last: 16 } as const;
+/** Header, at first record - `sizeBytes` of a block. */
+export const BLOCK_HEADER = {
+  instructions: 0,
+  /** i32 × 2: what the block is of, while others may go on here without a look-up; host 0 once it is dead or a region stands in for it. */
+  host: 4, modeKey: 8,
+  /** Executions until the block is reported hot. */
+  heat: 12,
+  /** Address of the record behind the last instruction's. */
+  last: 16,
+  /** Two of (host address, first record): the blocks that came after this one last. */
+  next: 24, nextBytes: 8, nexts: 2,
+  sizeBytes: 40,
+} as const;
 
 /** i64 masks at VCPU_LAYOUT.masks, by address size: 16, 32, 64 bits. */
 export const ADDRESS_MASKS = [0xffffn, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn] as const;
