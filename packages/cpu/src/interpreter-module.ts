@@ -189,6 +189,8 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           fn.store(32, jump, jumps + 8, w.load('i32', 32, w.i32(0), at('tlbTag')));
           fn.store(32, jump, jumps + 12, w.or(region, w.shl(key, w.i32(16))));
           fn.store(8, w.and(w.wrap(w.shrU(fn.get(rip), w.i64(12))), w.i32(VCPU_LAYOUT.jumpPages - 1)), jumps + VCPU_LAYOUT.jumpEntries * 16, w.i32(1));
+          fn.store(64, w.i32(0), at('returnTo'), w.i64(-1, -1));
+          fn.store(32, w.i32(0), at('callDepth'), w.i32(0));
           const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [w.i32(0)], region));
           fn.brIf(dispatch, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
           // it has set rip itself and wants a fault delivered; or a check at an entry failed: what is at rip must be interpreted this time

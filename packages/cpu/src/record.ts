@@ -45,4 +45,4 @@ export const ADDRESS_MASKS = [0xffffn, 0xffff_ffffn, 0xffff_ffff_ffff_ffffn] as 
 export const EXIT = { budget: 0, pending: 1, fault: 2 } as const;
 
 /** What a handler or a translated region returns to the loop. */
-export const HANDLER_STATUS = { next: 0, dispatch: 1, /** Fault at the record. */ fault: 2, /** Fault, or a wish to be retried, at state.rip. */ faultAtRip: 3, interpret: 4 } as const;
+export const HANDLER_STATUS = { next: 0, dispatch: 1, /** Fault at the record. */ fault: 2, /** Fault, or a wish to be retried, at state.rip. */ faultAtRip: 3, interpret: 4, /** A region came to where the code that called it goes on. */ returned: 5 } as const;

@@ -36,6 +36,8 @@ export const STATE_FIELDS = {
    * `flagA`. Never set where TypeScript or the interpreter looks.
    */
   flagKind: f('i32'), flagB: f('i64'), regionEntries: f('i64'),
+  /** Where the translated code that called the one that runs goes on when control comes back; -1: nobody called. Then how many calls are open. */
+  returnTo: f('i64'), callDepth: f('i32'),
   /** Grows whenever a mapping may have changed under an unchanged `tlbTag`. */
   mapVersion: f('i32'),
   /** Byte offset of the next entry in the list of computed jumps. */
@@ -128,7 +130,7 @@ export const VCPU_LAYOUT = {
    * page or a region goes.
    */
   jumps: 0x8_0000,
-  jumpEntries: 1024,
+  jumpEntries: 4096,
   /** Directly behind them, a byte for each page that an entry may lie in, or a region trusts the mapping of, by page number: 0 where none does. */
   jumpPages: 1024,
   /** Computed jumps and calls that the interpreter made last, 16 bytes each: rip of the instruction, then of its target. See `computedNext`. */

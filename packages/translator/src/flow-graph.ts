@@ -22,9 +22,10 @@ export interface FlowBlock {
   /**
    * `branch`: taken and fall-through; `jump`: one target (also plain fall-through into another block); `leave`: control leaves by the last
    * instruction's own computed target; `stop`: the region ends before `endDelta`, which is for the dispatcher; `computed`: the last instruction's
-   * computed target is looked for by the region's block of kind `switch`, which has no code of its own.
+   * computed target is looked for by the region's block of kind `switch`, which has no code of its own; `call`: the last instruction calls what is not
+   * in the region, and its successor is where that returns to.
    */
-  kind: 'branch' | 'jump' | 'leave' | 'stop' | 'computed' | 'switch';
+  kind: 'branch' | 'jump' | 'leave' | 'stop' | 'computed' | 'switch' | 'call';
   /** Deltas of successors: [fall-through or target, taken]. */
   targets: number[];
   endDelta: number;
@@ -51,6 +52,8 @@ export interface CodeSource {
   traits(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined;
   /** Whether code at a host address has run before: paths that never ran are left out. */
   hasRun(host: number): boolean;
+  /** Instructions of the region that begins at a host address, 0 if there is none. */
+  regionSize(host: number): number;
   /** Where the computed jump or call at a delta has gone, in deltas. */
   computedTargets(delta: number): Iterable<number>;
 }
@@ -62,6 +65,8 @@ const MAX_BLOCK_STEPS = 500;
 /** A return compares with at most this many addresses; if there are more, it goes through the region's switch. */
 const MAX_RETURN_SITES = 4;
 const MAX_SWITCH_TARGETS = 64;
+/** Functions that have a region of this size or less are translated once more where they are called. */
+const MAX_INLINED = 24;
 /** Stands for the address of the block of kind `switch`. */
 export const SWITCH_DELTA = 0x4000_0000;
 
@@ -75,6 +80,8 @@ export class FlowGraph {
   /** Addresses after calls whose target is in the region too. */
   readonly #returnSites = new Set<number>();
   readonly #switchTargets = new Set<number>();
+  /** Calls that leave the region and come back. */
+  readonly #calls = new Set<number>();
 
   constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
     this.#source = source;
@@ -153,10 +160,18 @@ export class FlowGraph {
         const step = this.#decode(delta);
         if (step === undefined) break;
         const after = delta + step.inst.length;
-        const targets = branchTargets(step, after);
-        if (isCall(step) && leaders.size + 1 < this.#limits.maxBlocks && this.#wanted(after)) this.#returnSites.add(after);
+        let targets = branchTargets(step, after);
         if (targets !== undefined) {
-          if (isCall(step)) targets.push(after);
+          if (isCall(step)) {
+            const [callee] = targets as [number];
+            if (this.#goesElsewhere(callee, leaders)) {
+              this.#calls.add(delta);
+              targets = [after];
+            } else {
+              if (leaders.size + 1 < this.#limits.maxBlocks && this.#wanted(after)) this.#returnSites.add(after);
+              targets.push(after);
+            }
+          }
           for (const target of targets) {
             if (leaders.has(target)) continue;
             if (leaders.size >= this.#limits.maxBlocks || !this.#wanted(target)) continue;
@@ -180,13 +195,20 @@ export class FlowGraph {
   /** Targets of a computed jump or call that are to be in the region; a call's return too. */
   #findTargets(step: Step, after: number, leaders: Set<number>, work: number[]): void {
     const isCalling = step.inst.row.mnemonic === 'call';
-    if (isCalling && this.#wanted(after)) this.#returnSites.add(after);
-    const targets = [...this.#source.computedTargets(step.delta)];
-    for (const target of isCalling ? [...targets, after] : targets) {
+    if (isCalling) this.#calls.add(step.delta);
+    const targets = isCalling ? [after] : [...this.#source.computedTargets(step.delta)];
+    for (const target of targets) {
       if (Math.abs(target) >= SWITCH_DELTA || (!leaders.has(target) && leaders.size >= this.#limits.maxBlocks) || !this.#wanted(target)) continue;
-      if (target !== after && this.#switchTargets.size < MAX_SWITCH_TARGETS) this.#switchTargets.add(target);
+      if (!isCalling && this.#switchTargets.size < MAX_SWITCH_TARGETS) this.#switchTargets.add(target);
       if (!leaders.has(target)) { leaders.add(target); work.push(target); }
     }
+  }
+  /** Whether a called function is left to its own region: large ones, and those that go on at once to where nobody knows. */
+  #goesElsewhere(callee: number, leaders: ReadonlySet<number>): boolean {
+    if (leaders.has(callee)) return false;
+    if (!this.#wanted(callee) || this.#source.regionSize(this.#hostOf(callee)) > MAX_INLINED) return true;
+    const first = this.#decode(callee);
+    return first === undefined || isComputed(first);
   }
   /** One block for all computed jumps: the region's control flow stays reducible, however they jump among each other. */
   #addSwitch(isLeader: ReadonlySet<number>): void {
@@ -225,6 +247,7 @@ export class FlowGraph {
       const after = at + step.inst.length;
       block.endDelta = after;
       const targets = branchTargets(step, after);
+      if (this.#calls.has(at) && leaders.has(after)) { block.kind = 'call'; block.targets = [after]; return; }
       if (targets !== undefined) { block.kind = targets.length === 2 ? 'branch' : 'jump'; block.targets = targets; return; }
       if (endsRegion(step)) {
         block.kind = 'leave';
@@ -237,7 +260,7 @@ export class FlowGraph {
 }
 
 const isRelative = (step: Step): boolean => step.form.operands[0]?.kind === 'imm' && step.inst.row.mnemonic.startsWith('j') && !step.inst.row.mnemonic.endsWith('f');
-const isCall = (step: Step): boolean => step.inst.row.mnemonic === 'call' && step.form.operands[0]?.kind === 'imm';
+export const isCall = (step: Step): boolean => step.inst.row.mnemonic === 'call' && step.form.operands[0]?.kind === 'imm';
 const isReturn = (step: Step): boolean => step.inst.row.mnemonic === 'ret';
 const isComputed = (step: Step): boolean => (step.inst.row.mnemonic === 'jmp' || step.inst.row.mnemonic === 'call') && step.form.operands[0]?.kind !== 'imm';
 const isLoop = (step: Step): boolean => step.inst.row.mnemonic.startsWith('loop');

@@ -28,7 +28,7 @@ export class RegionEmitter {
   readonly #loops = new Map<number, Label>();
   /** Blocks that run again and again once the region is entered. */
   readonly #looping: ReadonlySet<number>;
-  /** Blocks that no path reaches with flags other than those the region was entered with. */
+  /** Blocks that no path reaches with flags other than those in memory. */
   readonly #flagsInMemory: Uint8Array;
   /** The word that leads from an exit to its target. */
   readonly #linkTo: (delta: number) => number;
@@ -96,7 +96,8 @@ export class RegionEmitter {
 
   #planWindows(): Map<Step, Opening[]> {
     const { blocks } = this.#graph, { order, isMerge, isLoopHeader, position } = this.#structure;
-    const isRoot = (id: number): boolean => id === 0 || isMerge[id] === 1 || isLoopHeader[id] === 1;
+    const afterCall = new Set(blocks.flatMap((block) => (block.kind === 'call' ? this.#successors[block.id]! : [])));
+    const isRoot = (id: number): boolean => id === 0 || afterCall.has(id) || isMerge[id] === 1 || isLoopHeader[id] === 1;
     const follow = ({ id: from }: FlowBlock): FlowBlock[] => this.#successors[from]!.filter((id) => !isRoot(id) && position[id]! > position[from]!).map((id) => blocks[id]!);
     const openings = new Map<Step, Opening[]>();
     for (const id of order) if (isRoot(id)) for (const [step, opened] of planWindows(blocks[id]!, follow)) openings.set(step, opened);
@@ -109,7 +110,7 @@ export class RegionEmitter {
     for (let changed = true; changed;) {
       changed = false;
       for (const id of order) {
-        if (untouched[id] === 1 && writes[id] === false) continue;
+        if (blocks[id]!.kind === 'call' || (untouched[id] === 1 && writes[id] === false)) continue;
         for (const target of this.#successors[id]!) if (untouched[target] === 1) { untouched[target] = 0; changed = true; }
       }
     }
@@ -189,6 +190,16 @@ export class RegionEmitter {
         if (outcome.type !== 'dynamic') throw new Error(`${block.steps.at(-1)!.form.mnemonic} computes no target`);
         machine.setTarget(outcome.target);
         this.#go(block, SWITCH_DELTA);
+        return;
+      }
+      case 'call': {
+        const { outcome } = machine, step = block.steps.at(-1)!, [after] = block.targets as [number];
+        if (outcome.type === 'dynamic') machine.call(outcome.target, after);
+        else {
+          const callee = after + step.inst.immLo;
+          machine.call(machine.ripAt(callee), after, this.#linkTo(callee));
+        }
+        this.#go(block, after);
         return;
       }
       case 'stop': machine.leaveTo(block.endDelta, this.#linkTo(block.endDelta)); return;

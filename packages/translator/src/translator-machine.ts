@@ -43,7 +43,9 @@ export interface Known { readonly pending: Pending; readonly nearby: ReadonlyMap
 /** What is known of an address that lies in a window. */
 interface Located { readonly host: Local; readonly at: number; readonly bytes: number; readonly isWritable: boolean }
 
-export const STATUS = { dispatch: 1, fault: 3, interpret: 4 } as const;
+export const STATUS = { dispatch: 1, fault: 3, interpret: 4, returned: 5 } as const;
+/** Calls of regions by regions that may be open: the host's stack is finite. */
+const MAX_CALL_DEPTH = 64;
 
 const SP = 4;
 /** A repeated instruction is left to the interpreter now and then, which counts repeats and sees that the host gets its turn. */
@@ -190,26 +192,38 @@ export class TranslatorMachine extends Machine {
     fn.set(this.ripBase, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('rip')));
     fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
     fn.set(this.#tag, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('tlbTag')));
+    this.#loadRegisters();
+  }
+  #loadRegisters(): void {
+    const { fn } = this;
     this.#registers.forEach((local, number) => {
       if (local !== undefined) fn.set(local, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('gpr', number)));
     });
     this.#vectors.forEach((local, number) => { if (local !== undefined) fn.set(local, this.#vectorHome(number)); });
   }
-
-  #epilogue(): void {
+  #storeRegisters(): void {
     const { fn } = this;
     for (const number of this.written) {
       const value = fn.get(this.#registers[number]!);
       fn.store(64, w.i32(0), this.stateAddress('gpr', number), this.is64 ? value : w.extendU(value));
     }
     for (const number of this.#writtenVectors) fn.store(128, w.i32(0), super.stateAddress('vector', number, 32), fn.get(this.#vectors[number]!));
+  }
+
+  #epilogue(): void {
+    const { fn } = this;
+    this.#storeRegisters();
     fn.store(64, w.i32(0), this.stateAddress('rip'), this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)));
     fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
     fn.if(fn.get(this.status), () => { fn.return(fn.get(this.status)); }, undefined, false);
     const goesOn = w.and(w.gtS(fn.get(this.budget), w.i32(0)), w.eqz(w.load('i32', 32, w.i32(0), this.stateAddress('pending'))));
     fn.if(goesOn, () => {
       const slot = fn.local('i32');
-      fn.if(fn.get(this.#link), () => { fn.set(slot, w.load('i32', 32, fn.get(this.#link))); }, () => { this.#lookUpJump(slot); });
+      fn.if(fn.get(this.#link), () => { fn.set(slot, w.load('i32', 32, fn.get(this.#link))); }, () => {
+        const returns = w.eq(this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)), w.load('i64', 64, w.i32(0), this.stateAddress('returnTo')));
+        fn.if(returns, () => { fn.return(w.i32(STATUS.returned)); });
+        this.#lookUpJump(slot);
+      });
       fn.if(fn.get(slot), () => { fn.returnCallIndirect(this.#module.typeIndex({ params: ['i32'], results: ['i32'] }), [w.i32(0)], fn.get(slot)); });
     }, undefined, true);
     fn.return(w.i32(STATUS.dispatch));
@@ -230,6 +244,41 @@ export class TranslatorMachine extends Machine {
     fn.set(this.#flagR, word('flagResult'));
     fn.set(this.#flagA, word('flagA'));
     fn.set(this.#flagB, word('flagB'));
+  }
+
+  /**
+   * Calls the region at a target, then goes on at `after` with everything loaded anew. If there is no region, or control does not come back there before it
+   * leaves translated code, this region and whoever called it are left too. `link`: the word that leads to the target, 0 for none.
+   */
+  call(target: Expr, after: number, link = 0): void {
+    const { fn } = this;
+    fn.scope(() => {
+      this.setTarget(target);
+      this.#flushForExit();
+      if (this.pending.type !== 'memory') this.#storeFlags();
+      this.pay();
+      fn.later(() => { this.#storeRegisters(); });
+      fn.store(64, w.i32(0), this.stateAddress('rip'), this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)));
+      fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
+      const slot = fn.local('i32');
+      if (link === 0) this.#lookUpJump(slot);
+      else fn.set(slot, w.load('i32', 32, w.i32(0), link));
+      const stops = w.or(w.or(w.leS(fn.get(this.budget), w.i32(0)), w.eqz(fn.get(slot))), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
+      fn.if(stops, () => { fn.return(w.i32(STATUS.dispatch)); }, undefined, false);
+      const regionType = this.#module.typeIndex({ params: ['i32'], results: ['i32'] });
+      const depth = fn.let(this.state32('callDepth')), outer = fn.let(this.state64('returnTo'));
+      fn.if(w.geS(depth, w.i32(MAX_CALL_DEPTH)), () => { fn.returnCallIndirect(regionType, [w.i32(0)], fn.get(slot)); }, undefined, false);
+      this.setState32('callDepth', w.add(depth, w.i32(1)));
+      fn.store(64, w.i32(0), this.stateAddress('returnTo'), this.ripAt(after));
+      const status = fn.let(w.callIndirectExpr(regionType, 'i32', [w.i32(0)], fn.get(slot)));
+      fn.if(w.ne(status, w.i32(STATUS.returned)), () => { fn.return(status); }, undefined, false);
+      this.setState32('callDepth', depth);
+      fn.store(64, w.i32(0), this.stateAddress('returnTo'), outer);
+    });
+    fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
+    fn.later(() => { this.#loadRegisters(); });
+    this.pending = { type: 'memory' };
+    this.nearby = new Map();
   }
 
   /** The slot of the region that was reached at this address before, in this mode and address space, else 0. */

@@ -45,6 +45,8 @@ export class RegionTranslator implements Translator {
   /** By form; undefined: cannot be translated. */
   readonly #traits = new Map<string, Traits | undefined>();
   readonly #deaths = new Map<number, number>();
+  /** Instructions of the regions that are made or wanted, by key. */
+  readonly #sizes = new Map<number, number>();
   #queue: Wanted[] = [];
   #queuedSinceMs = 0;
   /** Decoded instructions of queued regions; used again once those are made. */
@@ -84,6 +86,7 @@ export class RegionTranslator implements Translator {
       lower: (inst) => blocks.lower(inst, modeKey),
       traits: (inst, entry, form) => this.#traitsOf(inst, entry, form),
       hasRun: (at) => blocks.hasRun(at, modeKey),
+      regionSize: (at) => this.#sizes.get(blockKey(at, modeKey)) ?? 0,
       computedTargets: (delta) => this.#computedTargets(lo, hi, delta),
     }, DEFAULT_LIMITS);
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
@@ -91,6 +94,7 @@ export class RegionTranslator implements Translator {
       const region: Region = { host, modeKey, isStale: false, slot: 0, exits: [] };
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
+      this.#sizes.set(blockKey(host, modeKey), graph.blocks.reduce((sum, block) => sum + block.steps.length, 0));
       for (const block of graph.blocks) if (block.kind !== 'switch') this.#queued.add(graph.hostOf(block.delta));
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
@@ -124,6 +128,7 @@ export class RegionTranslator implements Translator {
         if (region.isStale) return;
         region.isStale = true;
         this.counters.regionDeaths++;
+        this.#sizes.delete(blockKey(host, modeKey));
         const page = Math.floor(host / PAGE);
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
         this.#unlink(region);

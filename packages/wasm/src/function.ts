@@ -24,6 +24,7 @@ export class FunctionBuilder {
   #free: Local[] = [];
   #scoped: Local[][] = [];
   #depth = 0;
+  #later: { readonly at: number; readonly write: () => void }[] = [];
 
   constructor(type: FunctionType) {
     this.type = type;
@@ -129,8 +130,29 @@ export class FunctionBuilder {
   unless(condition: Expr, body: () => void, isLikely?: boolean): void { this.if(eqz(condition), body, undefined, isLikely); }
   #hint(isLikely: boolean | undefined): void { if (isLikely !== undefined) this.#hints.push({ at: this.code.length, isLikely }); }
 
+  /** Code for this place that is known only when the rest has been written: `write` is called then. It branches nowhere. */
+  later(write: () => void): void { this.#later.push({ at: this.code.length, write }); }
+  #settle(): void {
+    if (this.#later.length === 0) return;
+    const pieces = this.#later.splice(0), code = this.code.finish(), hints = this.#hints.splice(0);
+    let from = 0, next = 0;
+    this.code.length = 0;
+    const copy = (to: number): void => {
+      const moved = this.code.length - from;
+      for (; next < hints.length && hints[next]!.at < to; next++) this.#hints.push({ at: hints[next]!.at + moved, isLikely: hints[next]!.isLikely });
+      this.code.raw(code.subarray(from, to));
+      from = to;
+    };
+    for (const { at, write } of pieces) {
+      copy(at);
+      write();
+    }
+    copy(code.length);
+  }
+
   /** Puts code in front of everything written so far. */
   prepend(write: () => void): void {
+    this.#settle();
     const code = this.code.finish();
     const hints = this.#hints.splice(0);
     this.code.length = 0;
@@ -192,6 +214,7 @@ export class FunctionBuilder {
 
   /** The body with its local declarations, as the code section wants it, and the hints on its branches by offset in the body. */
   finish(): FunctionBody {
+    this.#settle();
     const body = new ByteWriter(this.code.length + 16);
     const declared = this.#locals.slice(this.type.params.length);
     const runs: { type: ValueType; count: number }[] = [];
