@@ -194,19 +194,25 @@ export class FlowGraph {
   }
   /** Targets of a computed jump or call that are to be in the region; a call's return too. */
   #findTargets(step: Step, after: number, leaders: Set<number>, work: number[]): void {
-    const isCalling = step.inst.row.mnemonic === 'call';
-    if (isCalling) this.#calls.add(step.delta);
-    const targets = isCalling ? [after] : [...this.#source.computedTargets(step.delta)];
+    const targets = [...this.#source.computedTargets(step.delta)];
+    if (step.inst.row.mnemonic === 'call') {
+      const leaves = targets.length === 0 || targets.some((target) => this.#goesElsewhere(target, leaders));
+      if (leaves) {
+        this.#calls.add(step.delta);
+        targets.length = 0;
+      } else if (this.#wanted(after)) this.#returnSites.add(after);
+      targets.push(after);
+    }
     for (const target of targets) {
       if (Math.abs(target) >= SWITCH_DELTA || (!leaders.has(target) && leaders.size >= this.#limits.maxBlocks) || !this.#wanted(target)) continue;
-      if (!isCalling && this.#switchTargets.size < MAX_SWITCH_TARGETS) this.#switchTargets.add(target);
+      if (target !== after && this.#switchTargets.size < MAX_SWITCH_TARGETS) this.#switchTargets.add(target);
       if (!leaders.has(target)) { leaders.add(target); work.push(target); }
     }
   }
   /** Whether a called function is left to its own region: large ones, and those that go on at once to where nobody knows. */
   #goesElsewhere(callee: number, leaders: ReadonlySet<number>): boolean {
     if (leaders.has(callee)) return false;
-    if (!this.#wanted(callee) || this.#source.regionSize(this.#hostOf(callee)) > MAX_INLINED) return true;
+    if (Math.abs(callee) >= SWITCH_DELTA || !this.#wanted(callee) || this.#source.regionSize(this.#hostOf(callee)) > MAX_INLINED) return true;
     const first = this.#decode(callee);
     return first === undefined || isComputed(first);
   }

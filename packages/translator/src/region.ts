@@ -26,8 +26,8 @@ export class RegionEmitter {
   readonly #successors: readonly (readonly number[])[];
   readonly #labels = new Map<number, Label>();
   readonly #loops = new Map<number, Label>();
-  /** Blocks that run again and again once the region is entered. */
-  readonly #looping: ReadonlySet<number>;
+  /** The head of the innermost loop that each block is in, -1 for none. */
+  readonly loopHeads: Int32Array;
   /** Blocks that no path reaches with flags other than those in memory. */
   readonly #flagsInMemory: Uint8Array;
   /** The word that leads from an exit to its target. */
@@ -44,7 +44,7 @@ export class RegionEmitter {
     this.#linkTo = linkTo;
     this.#byDelta = new Map(graph.blocks.map((block) => [block.delta, block.id]));
     this.#successors = graph.blocks.map((block) => block.targets.map((delta) => this.#byDelta.get(delta)).filter((id) => id !== undefined));
-    this.#looping = this.#findLoops();
+    this.loopHeads = this.#findLoops();
     this.#flagsInMemory = this.#findUntouchedFlags();
     machine.openings = this.#planWindows();
     machine.keepsVectors = graph.blocks.every((block) => block.steps.every((step) => !step.traits.touchesVectorState));
@@ -129,23 +129,25 @@ export class RegionEmitter {
   }
 
   /** Natural loops: what reaches the source of a back edge without passing its target. */
-  #findLoops(): Set<number> {
+  #findLoops(): Int32Array {
     const { blocks } = this.#graph, { position } = this.#structure;
     const successors = this.#successors;
     const predecessors = blocks.map((): number[] => []);
     successors.forEach((ids, from) => { for (const id of ids) predecessors[id]!.push(from); });
-    const looping = new Set<number>();
+    const bodies = new Map<number, Set<number>>();
     successors.forEach((ids, from) => {
       for (const header of ids) {
         if (position[header]! > position[from]!) continue;
-        const seen = new Set([header, from]), work = [from];
+        const seen = bodies.get(header) ?? new Set([header]), work = [from];
+        bodies.set(header, seen.add(from));
         for (let id = work.pop(); id !== undefined; id = work.pop()) {
           if (id !== header) for (const before of predecessors[id]!) if (!seen.has(before)) { seen.add(before); work.push(before); }
         }
-        for (const id of seen) looping.add(id);
       }
     });
-    return looping;
+    const heads = new Int32Array(blocks.length).fill(-1);
+    for (const [header, body] of [...bodies].sort(([, a], [, b]) => b.size - a.size)) for (const id of body) heads[id] = header;
+    return heads;
   }
 
   /** A block with everything it dominates. Merge children get a label that ends right before their code. */
@@ -178,7 +180,7 @@ export class RegionEmitter {
   #code(block: FlowBlock): void {
     const machine = this.#machine;
     const count = block.steps.length;
-    machine.inlinesProbes = this.#looping.has(block.id);
+    machine.inlinesProbes = this.loopHeads[block.id]! >= 0;
     if (count > 0) machine.spend(count);
     block.steps.forEach((step, i) => {
       machine.run(step, count - i);

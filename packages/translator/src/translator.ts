@@ -52,6 +52,8 @@ export class RegionTranslator implements Translator {
   /** Decoded instructions of queued regions; used again once those are made. */
   readonly #instructions: Instruction[] = [];
   #instructionsUsed = 0;
+  /** By key, for blocks of regions: host address of the head of the innermost loop they are in there, 0 for none. */
+  readonly #loopHeads = new Map<number, number>();
   /** Host addresses of all blocks in queued regions. */
   readonly #queued = new Set<number>();
 
@@ -64,17 +66,20 @@ export class RegionTranslator implements Translator {
 
   get deaths(): number { return this.counters.regionDeaths; }
 
-  request(host: number): void {
+  request(hot: number): void {
     const { state, blocks } = this.#context;
     const modeKey = state.get('modeKey');
+    const host = this.#entryFor(hot, modeKey);
     const mode = MODES[modeKey & MODE.CODE_SIZE] ?? 16;
     if (mode === 16 || (modeKey & (MODE.SINGLE_STEP | MODE.VM86)) !== 0 || (mode === 32 && (modeKey & MODE.FLAT) === 0)) return;
     if ((this.#deaths.get(Math.floor(host / PAGE)) ?? 0) >= this.#options.maxDeathsPerPage) return;
-    // the blocks of a hot loop become hot in the same turn: the first one's region will run them all
-    if (this.#queued.has(host)) { blocks.reheat(host, modeKey); return; }
+    // the blocks of a hot loop become hot in the same turn: the first one's region will run them all; and what a region leaves to the interpreter at once
+    // (an instruction with a rare case that is none here) does not get better by another
+    if (this.#queued.has(host) || blocks.regionAt(host, modeKey) !== 0) { blocks.reheat(hot, modeKey); return; }
     const start = performance.now();
     if (this.#queue.length === 0) this.#queuedSinceMs = start;
-    const lo = state.lo('rip'), hi = mode === 64 ? state.hi('rip') : 0;
+    const rip = (state.lo('rip') >>> 0) + (host - hot);
+    const lo = rip | 0, hi = mode === 64 ? state.hi('rip') + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
     const graph = new FlowGraph({
       bytes: state.u8, mode, modeKey, host,
       pageHost: (page) => {
@@ -99,6 +104,17 @@ export class RegionTranslator implements Translator {
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
     this.counters.translateMs += performance.now() - start;
+  }
+
+  /**
+   * Where the region for a hot block begins. If one has the block already, but is entered elsewhere, the interpreter is probably in a loop that it will
+   * not leave by itself: that loop's head is where all its blocks meet.
+   */
+  #entryFor(hot: number, modeKey: number): number {
+    const { blocks } = this.#context, head = this.#loopHeads.get(blockKey(hot, modeKey)) ?? 0;
+    if (head === 0 || head === hot || Math.floor(head / PAGE) !== Math.floor(hot / PAGE) || blocks.regionAt(head, modeKey) !== 0) return hot;
+    blocks.reheat(hot, modeKey);
+    return head;
   }
 
   poll(): void {
@@ -219,12 +235,18 @@ export class RegionTranslator implements Translator {
     const { module, core } = handlers.extensionModule(helpers);
     const probes = new Map<string, FunctionRef>();
     const refs = batch.map(({ graph, region, slot }) => {
-      const machine = new TranslatorMachine(module, probes, privateBase, core, region.modeKey), stamp = this.#stampOf(slot);
+      const { modeKey } = region;
+      const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey), stamp = this.#stampOf(slot);
       return module.define(['i32'], ['i32'], (fn) => {
-        new RegionEmitter(machine, graph, (delta) => {
+        const emitter = new RegionEmitter(machine, graph, (delta) => {
           const target = graph.hostOnPages(delta);
           return target === 0 ? 0 : this.#linkFrom(region, target);
-        }, stamp).emit(fn);
+        }, stamp);
+        emitter.emit(fn);
+        graph.blocks.forEach((block, id) => {
+          const head = emitter.loopHeads[id]!;
+          if (block.kind !== 'switch') this.#loopHeads.set(blockKey(graph.hostOf(block.delta), modeKey), head < 0 || graph.blocks[head]!.kind === 'switch' ? 0 : graph.hostOf(graph.blocks[head]!.delta));
+        });
       });
     });
     return { module, refs };
@@ -247,7 +269,11 @@ export class RegionTranslator implements Translator {
       region.slot = slot;
       this.#links.point(blockKey(region.host, region.modeKey), slot);
       this.counters.regions++;
-      for (const block of graph.blocks) this.counters.regionInstructions += block.steps.length;
+      for (const block of graph.blocks) {
+        this.counters.regionInstructions += block.steps.length;
+        // it counts from now on what the region leaves to the interpreter
+        if (block.kind !== 'switch') blocks.reheat(graph.hostOf(block.delta), region.modeKey);
+      }
     }
     this.#instructionsUsed = 0;
     this.counters.modules++;
