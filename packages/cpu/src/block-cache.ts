@@ -164,8 +164,11 @@ export class BlockCache {
     return block ?? this.#decode(host, modeKey, key);
   }
 
-  /** Whether code at a host address has been executed in a mode. */
-  hasRun(host: number, modeKey: number): boolean { return this.#blocks.has(blockKey(host, modeKey)); }
+  /** How often the interpreter has executed the block at a host address in a mode since it was decoded or counted anew. */
+  executions(host: number, modeKey: number): number {
+    const block = this.#blocks.get(blockKey(host, modeKey));
+    return block === undefined ? 0 : this.hotThreshold - this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2]!;
+  }
 
   /** Count a block's executions anew. */
   reheat(host: number, modeKey: number): void {

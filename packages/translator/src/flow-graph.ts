@@ -32,7 +32,7 @@ export interface FlowBlock {
 }
 
 export interface RegionLimits { readonly maxBlocks: number; readonly maxInstructions: number; readonly maxPages: number }
-export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 96, maxInstructions: 600, maxPages: 4 };
+export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 192, maxInstructions: 1200, maxPages: 4 };
 
 export interface CodePage { /** Page number relative to the entry's page. */ readonly page: number; readonly host: number }
 
@@ -50,8 +50,8 @@ export interface CodeSource {
   lower(inst: Instruction): { readonly entry: InstructionEntry; readonly form: Form };
   /** Undefined for an instruction that cannot be translated (rare ones call TypeScript). */
   traits(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined;
-  /** Whether code at a host address has run before: paths that never ran are left out. */
-  hasRun(host: number): boolean;
+  /** How often the block at a host address has been executed, as a part of what makes a block hot: 0 never, 1 is hot. */
+  heat(host: number): number;
   /** Instructions of the region that begins at a host address, 0 if there is none. */
   regionSize(host: number): number;
   /** Where the computed jump or call at a delta has gone, in deltas. */
@@ -65,6 +65,8 @@ const MAX_BLOCK_STEPS = 500;
 /** A return compares with at most this many addresses; if there are more, it goes through the region's switch. */
 const MAX_RETURN_SITES = 4;
 const MAX_SWITCH_TARGETS = 64;
+/** What is executed less often than this is left out: it would cost more than it brings. */
+const MIN_HEAT = 1 / 128;
 /** Functions that have a region of this size or less are translated once more where they are called. */
 const MAX_INLINED = 24;
 /** Stands for the address of the block of kind `switch`. */
@@ -109,7 +111,7 @@ export class FlowGraph {
       const host = this.#source.pageHost(page);
       if (host === 0) return 0;
       known = { page, host };
-      if (!isContinuation && !this.#source.hasRun(host + (offset - page * PAGE))) return 0;
+      if (!isContinuation && this.#source.heat(host + (offset - page * PAGE)) < MIN_HEAT) return 0;
       this.pages.push(known);
     }
     return known.host + (offset - page * PAGE);
@@ -232,7 +234,7 @@ export class FlowGraph {
   }
   #wanted(delta: number): boolean {
     const host = this.#hostOf(delta);
-    return host !== 0 && (this.#source.hasRun(host) || this.#steps.has(delta));
+    return host !== 0 && (this.#source.heat(host) >= MIN_HEAT || this.#steps.has(delta));
   }
 
   #cut(delta: number, leaders: ReadonlySet<number>): void {

@@ -90,7 +90,7 @@ export class RegionTranslator implements Translator {
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       lower: (inst) => blocks.lower(inst, modeKey),
       traits: (inst, entry, form) => this.#traitsOf(inst, entry, form),
-      hasRun: (at) => blocks.hasRun(at, modeKey),
+      heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / this.hotThreshold),
       regionSize: (at) => this.#sizes.get(blockKey(at, modeKey)) ?? 0,
       computedTargets: (delta) => this.#computedTargets(lo, hi, delta),
     }, DEFAULT_LIMITS);

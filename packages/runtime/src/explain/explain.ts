@@ -94,7 +94,7 @@ function overheard(context: TranslationContext, onModule: (bytes: Uint8Array) =>
   };
   return {
     ...context, tryFetch: (lo, hi) => context.tryFetch(lo, hi),
-    blocks: instead(context.blocks, { hasRun: () => true }), handlers: instead(handlers, { extensionModule }),
+    blocks: instead(context.blocks, { executions: () => Infinity }), handlers: instead(handlers, { extensionModule }),
   };
 }
 
