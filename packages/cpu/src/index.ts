@@ -18,7 +18,7 @@ export type { InterpreterGeometry } from './interpreter-module.ts';
 export { tlbEntry } from './interpreter-machine.ts';
 export { jumpEntry } from './interpreter-module.ts';
 export type { InterpreterCore } from './interpreter-machine.ts';
-export { entryFor, formOf } from './lowering.ts';
+export { entryFor, formOf, quickKey } from './lowering.ts';
 export { MODE } from './mode.ts';
 export { HANDLER_STATUS, RECORD } from './record.ts';
 export { blockKey } from './block-cache.ts';

@@ -3,6 +3,7 @@ import { decode, NEED_MORE } from '@vmm/decoder';
 import type { Instruction } from '@vmm/decoder';
 import type { Form, InstructionEntry } from '@vmm/isa';
 
+export interface Meaning { readonly entry: InstructionEntry; readonly form: Form; readonly traits: Traits }
 /** A decoded instruction at `delta` bytes from the region's entry. */
 export interface Step {
   readonly delta: number;
@@ -46,10 +47,8 @@ export interface CodeSource {
   pageHost(page: number): number;
   /** An object to decode into, this region's until it has been emitted. */
   newInstruction(): Instruction;
-  /** What an instruction means to the CPU at hand. */
-  lower(inst: Instruction): { readonly entry: InstructionEntry; readonly form: Form };
-  /** Undefined for an instruction that cannot be translated (rare ones call TypeScript). */
-  traits(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined;
+  /** What an instruction means to the CPU at hand; undefined if it cannot be translated (rare ones call TypeScript). */
+  meaning(inst: Instruction): Meaning | undefined;
   /** How often the block at a host address has been executed, as a part of what makes a block hot: 0 never, 1 is hot. */
   heat(host: number): number;
   /** Instructions of the region that begins at a host address, 0 if there is none. */
@@ -131,11 +130,10 @@ export class FlowGraph {
     if (length === NEED_MORE) length = this.#decodeCrossing(delta, host, inst);
     if (length <= 0) return undefined;
     if (inst.row.cpl0) return undefined;
-    const { entry, form } = this.#source.lower(inst);
-    const traits = this.#source.traits(inst, entry, form);
-    if (traits === undefined) return undefined;
+    const meaning = this.#source.meaning(inst);
+    if (meaning === undefined) return undefined;
     this.#instructions++;
-    return { delta, inst, entry, form, traits };
+    return { delta, inst, entry: meaning.entry, form: meaning.form, traits: meaning.traits };
   }
 
   /** An instruction that goes on in the next page. */

@@ -26,6 +26,7 @@ type Operation = 'add' | 'sub' | 'logic' | 'up' | 'down';
 const isStep = (operation: Operation): boolean => operation === 'up' || operation === 'down';
 const kindNumber = (operation: Operation, size: number): number => KIND[operation] * 16 + size;
 
+const NEXT = { type: 'next' } as const;
 /** What is known statically about the flags at this point of the code. */
 type Pending =
   /** In the state block, untouched since the region was entered. */
@@ -48,6 +49,7 @@ export const STATUS = { dispatch: 1, fault: 3, interpret: 4, returned: 5 } as co
 const MAX_CALL_DEPTH = 64;
 
 const SP = 4;
+const VALUE_NUMBER: Readonly<Record<ValueType, number>> = { i32: 1, i64: 2, f32: 3, f64: 4, v128: 5 };
 /** A repeated instruction is left to the interpreter now and then, which counts repeats and sees that the host gets its turn. */
 const REPEATS_A_VISIT = 64;
 const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes);
@@ -85,7 +87,7 @@ export class TranslatorMachine extends Machine {
   /** Where sites go (site, flag result, operands on the stack). */
   #exit!: Label;
   readonly #module: ModuleBuilder;
-  readonly #probes: Map<string, FunctionRef>;
+  readonly #probes: Map<number, FunctionRef>;
   /** Address of the word that leads to the successor, 0 for none. */
   #link!: Local;
   /** Whether look-ups are written out where they are made: in loops. */
@@ -120,7 +122,7 @@ export class TranslatorMachine extends Machine {
   #prepared = new Map<number, Expr>();
 
   /** `probes`: the module's own probe functions so far, by what they do. */
-  constructor(module: ModuleBuilder, probes: Map<string, FunctionRef>, privateBase: number, core: InterpreterCore, modeKey: number) {
+  constructor(module: ModuleBuilder, probes: Map<number, FunctionRef>, privateBase: number, core: InterpreterCore, modeKey: number) {
     super(privateBase + VCPU_LAYOUT.state);
     this.privateBase = privateBase;
     this.core = core;
@@ -380,10 +382,11 @@ export class TranslatorMachine extends Machine {
     this.#step = step;
     this.form = step.form;
     this.#left = left;
-    this.#prepared.clear();
-    this.outcome = { type: 'next' };
-    this.#located.clear();
-    for (const opening of this.openings.get(step) ?? []) this.#open(opening);
+    if (this.#prepared.size > 0) this.#prepared.clear();
+    if (this.#located.size > 0) this.#located.clear();
+    this.outcome = NEXT;
+    const openings = this.openings.get(step);
+    if (openings !== undefined) for (const opening of openings) this.#open(opening);
     this.#adjustment = this.nearby.size > 0 ? adjustmentOf(step) : undefined;
   }
 
@@ -635,7 +638,7 @@ export class TranslatorMachine extends Machine {
    * Functions of the module, so that a site is small; V8 inlines them where code is hot.
    */
   #probe(bytes: number, kind: 0 | 1 | 3, value?: ValueType): FunctionRef {
-    const name = `${this.#word} ${this.#isUser ? 'user' : 'system'} ${String(kind)} ${String(bytes)} ${value ?? ''}`;
+    const name = (((bytes * 4 + kind) * 8 + (value === undefined ? 0 : VALUE_NUMBER[value])) * 2 + (this.#isUser ? 1 : 0)) * 2 + (this.is64 ? 1 : 0);
     let probe = this.#probes.get(name);
     if (probe === undefined) {
       probe = this.#module.declare(value === undefined ? [this.#word] : [this.#word, value], ['i32']);

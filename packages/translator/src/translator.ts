@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { blockKey, MODE } from '@vmm/cpu';
+import { blockKey, MODE, quickKey } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import { Instruction } from '@vmm/decoder';
 import { formKey } from '@vmm/isa';
@@ -7,7 +7,7 @@ import type { Form, InstructionEntry } from '@vmm/isa';
 import { VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
-import type { Traits } from './flow-graph.ts';
+import type { Meaning, Traits } from './flow-graph.ts';
 import { Links } from './links.ts';
 import { RegionEmitter } from './region.ts';
 import { MissingHelper, TranslatorMachine } from './translator-machine.ts';
@@ -42,7 +42,8 @@ export class RegionTranslator implements Translator {
   readonly #context: TranslationContext;
   readonly #options: Required<TranslatorOptions>;
   readonly #links: Links;
-  /** By form; undefined: cannot be translated. */
+  /** By quick key, then by form; undefined: cannot be translated. */
+  readonly #meanings = new Map<number, Meaning | undefined>();
   readonly #traits = new Map<string, Traits | undefined>();
   readonly #deaths = new Map<number, number>();
   /** Instructions of the regions that are made or wanted, by key. */
@@ -88,8 +89,7 @@ export class RegionTranslator implements Translator {
         return found === 0 ? 0 : found - (found & PAGE - 1);
       },
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
-      lower: (inst) => blocks.lower(inst, modeKey),
-      traits: (inst, entry, form) => this.#traitsOf(inst, entry, form),
+      meaning: (inst) => this.#meaningOf(inst, modeKey),
       heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / this.hotThreshold),
       regionSize: (at) => this.#sizes.get(blockKey(at, modeKey)) ?? 0,
       computedTargets: (delta) => this.#computedTargets(lo, hi, delta),
@@ -193,6 +193,16 @@ export class RegionTranslator implements Translator {
     region.slot = 0;
   }
 
+  #meaningOf(inst: Instruction, modeKey: number): Meaning | undefined {
+    const key = quickKey(inst, modeKey);
+    let known = this.#meanings.get(key);
+    if (known === undefined && !this.#meanings.has(key)) {
+      const { entry, form } = this.#context.blocks.lower(inst, modeKey), traits = this.#traitsOf(inst, entry, form);
+      known = traits === undefined ? undefined : { entry, form, traits };
+      this.#meanings.set(key, known);
+    }
+    return known;
+  }
   /** Whether the builder of a form emits code without calling TypeScript; found out by trying. */
   #traitsOf(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
     const key = `${formKey(form)}${inst.mode}`;
@@ -233,7 +243,7 @@ export class RegionTranslator implements Translator {
   #emitWith(batch: readonly Slotted[], helpers?: ReadonlySet<string>): { module: ModuleBuilder; refs: FunctionRef[] } {
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule(helpers);
-    const probes = new Map<string, FunctionRef>();
+    const probes = new Map<number, FunctionRef>();
     const refs = batch.map(({ graph, region, slot }) => {
       const { modeKey } = region;
       const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey), stamp = this.#stampOf(slot);

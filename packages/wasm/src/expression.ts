@@ -1,3 +1,4 @@
+/* @hot: indices are bounded by construction. */
 /**
  * WebAssembly expressions as immutable trees with constant folding. An expression is evaluated where it is used: bind loads and calls with
  * `FunctionBuilder.let` when their order or number matters. Opcodes: WebAssembly core specification, "Binary format / Instructions".
@@ -64,21 +65,30 @@ export const isLocal = (e: Expr): boolean => e.kind === LOCAL;
 
 interface Codes { readonly i32?: number; readonly i64?: number; readonly f32?: number; readonly f64?: number }
 
-function pick(codes: Codes, type: ValueType, what: string): number {
-  const code = type === 'v128' ? undefined : codes[type];
-  if (code === undefined) throw new Error(`no ${what} for ${type}`);
-  return code;
+/** The opcode for a type. */
+function picker(codes: Codes, what: string): (type: ValueType) => number {
+  // plain variables: a keyed look-up in objects of several shapes is what most of the time would go to
+  const { i32: code32 = 0, i64: code64 = 0, f32: single = 0, f64: double = 0 } = codes;
+  return (type) => {
+    const code = type === 'i32' ? code32 : type === 'i64' ? code64 : type === 'f32' ? single : type === 'f64' ? double : 0;
+    if (code === 0) throw new Error(`no ${what} for ${type}`);
+    return code;
+  };
 }
 
 type Fold = (a: number, b: number) => number;
 
 function binary(what: string, codes: Codes, fold?: Fold, options: { compare?: boolean; identity?: number; zero?: boolean } = {}) {
+  const pick = picker(codes, what), { compare = false, identity, zero = false } = options;
   return (a: Expr, b: Expr): Expr => {
-    if (a.type !== b.type) throw new Error(`${what}: ${a.type} with ${b.type}`);
-    if (b.kind === CONST && options.identity !== undefined && isConstValue(b, options.identity)) return a;
-    if (b.kind === CONST && options.zero === true && isConstValue(b, 0)) return b;
-    if (a.kind === CONST && b.kind === CONST && fold !== undefined && a.type === 'i32') return i32(fold(a.lo, b.lo));
-    return node(options.compare === true ? 'i32' : a.type, PLAIN, pick(codes, a.type, what), [a, b]);
+    const { type } = a;
+    if (type !== b.type) throw new Error(`${what}: ${type} with ${b.type}`);
+    if (b.kind === CONST) {
+      if (identity !== undefined && isConstValue(b, identity)) return a;
+      if (zero && isConstValue(b, 0)) return b;
+      if (a.kind === CONST && fold !== undefined && type === 'i32') return i32(fold(a.lo, b.lo));
+    }
+    return node(compare ? 'i32' : type, PLAIN, pick(type), [a, b]);
   };
 }
 
@@ -120,9 +130,10 @@ export const fle = binary('le', { f32: 0x5f, f64: 0x65 }, undefined, { compare: 
 export const fge = binary('ge', { f32: 0x60, f64: 0x66 }, undefined, { compare: true });
 
 function unary(what: string, codes: Codes, fold?: (a: number) => number, result?: ValueType) {
+  const pick = picker(codes, what);
   return (a: Expr): Expr => {
     if (a.kind === CONST && a.type === 'i32' && fold !== undefined) return i32(fold(a.lo));
-    return node(result ?? a.type, PLAIN, pick(codes, a.type, what), [a]);
+    return node(result ?? a.type, PLAIN, pick(a.type), [a]);
   };
 }
 
@@ -163,29 +174,33 @@ export function select(condition: Expr, whenTrue: Expr, whenFalse: Expr): Expr {
   return node(whenTrue.type, PLAIN, 0x1b, [whenTrue, whenFalse, condition]);
 }
 
-const LOADS: Readonly<Record<string, number>> = {
-  'i32:8': 0x2d, 'i32:8s': 0x2c, 'i32:16': 0x2f, 'i32:16s': 0x2e, 'i32:32': 0x28, 'i32:32s': 0x28,
-  'i64:8': 0x31, 'i64:8s': 0x30, 'i64:16': 0x33, 'i64:16s': 0x32, 'i64:32': 0x35, 'i64:32s': 0x34, 'i64:64': 0x29, 'i64:64s': 0x29,
-  'f32:32': 0x2a, 'f64:64': 0x2b, 'v128:128': 0xfd00,
-  'v128:32': 0xfd5c, 'v128:64': 0xfd5d,
-};
-
 export type Width = 8 | 16 | 32 | 64 | 128;
+
+/** Opcode of a load or store, 0 for none. */
+function loadCode(type: ValueType, width: Width, signed: boolean): number {
+  const less = signed ? 1 : 0;
+  if (type === 'i32') return width === 32 ? 0x28 : width === 8 ? 0x2d - less : width === 16 ? 0x2f - less : 0;
+  if (type === 'i64') return width === 64 ? 0x29 : width === 32 ? 0x35 - less : width === 8 ? 0x31 - less : width === 16 ? 0x33 - less : 0;
+  if (type === 'v128') return width === 128 ? 0xfd00 : width === 32 ? 0xfd5c : width === 64 ? 0xfd5d : 0;
+  return type === 'f32' ? width === 32 ? 0x2a : 0 : width === 64 ? 0x2b : 0;
+}
+export function storeCode(type: ValueType, width: Width): number {
+  if (type === 'i32') return width === 32 ? 0x36 : width === 8 ? 0x3a : width === 16 ? 0x3b : 0;
+  if (type === 'i64') return width === 64 ? 0x37 : width === 32 ? 0x3e : width === 8 ? 0x3c : width === 16 ? 0x3d : 0;
+  if (type === 'v128') return width === 128 ? 0xfd0b : 0;
+  return type === 'f32' ? width === 32 ? 0x38 : 0 : width === 64 ? 0x39 : 0;
+}
 
 /** Load `width` bits at `address + offset` (little-endian, any alignment), zero-extended, or sign-extended if `signed`. */
 export function load(type: ValueType, width: Width, address: Expr, offset = 0, signed = false): Expr {
-  const code = LOADS[`${type}:${width}${signed ? 's' : ''}`];
-  if (code === undefined) throw new Error(`no ${width}-bit load to ${type}`);
+  const code = loadCode(type, width, signed);
+  if (code === 0) throw new Error(`no ${width}-bit load to ${type}`);
   return node(type, MEMORY, code, [address], offset, 0);
 }
 /** v128.loadN_lane (width 8..64). */
 export function loadLane(width: 8 | 16 | 32 | 64, index: number, address: Expr, offset: number, vector: Expr): Expr {
   return node('v128', MEMORY_LANE, { 8: 0xfd54, 16: 0xfd55, 32: 0xfd56, 64: 0xfd57 }[width], [address, vector], offset, index);
 }
-
-export const STORES: Readonly<Record<string, number>> = {
-  'i32:8': 0x3a, 'i32:16': 0x3b, 'i32:32': 0x36, 'i64:8': 0x3c, 'i64:16': 0x3d, 'i64:32': 0x3e, 'i64:64': 0x37, 'f32:32': 0x38, 'f64:64': 0x39, 'v128:128': 0xfd0b,
-};
 
 /** Atomic read-modify-write and compare-exchange on shared memory (threads proposal); natural alignment required. */
 export function atomic(type: 'i32' | 'i64', op: number, args: readonly Expr[], offset: number, alignLog2: number): Expr {
@@ -201,7 +216,8 @@ export function emitOpcode(out: ByteWriter, op: number): void {
 
 /** Append the code that leaves the expression's value on the stack. */
 export function emit(out: ByteWriter, e: Expr): void {
-  for (const arg of e.args) emit(out, arg);
+  const { args } = e;
+  for (let i = 0; i < args.length; i++) emit(out, args[i]!);
   switch (e.kind) {
     case PLAIN: emitOpcode(out, e.op); return;
     case CONST:

@@ -1,5 +1,6 @@
+/* @hot: runs while the guest waits; indices are bounded by construction. */
 import { ByteWriter } from './bytes.ts';
-import { emit, emitOpcode, eqz, isConst, isLocal, localGet, STORES } from './expression.ts';
+import { emit, emitOpcode, eqz, isConst, isLocal, localGet, storeCode } from './expression.ts';
 import type { Expr, ValueType, Width } from './expression.ts';
 
 export interface Label { readonly depth: number }
@@ -21,7 +22,8 @@ export class FunctionBuilder {
   readonly code = new ByteWriter();
   readonly #locals: ValueType[];
   readonly #hints: BranchHint[] = [];
-  #free: Local[] = [];
+  /** Locals to be used again, by type. */
+  readonly #free: Readonly<Record<ValueType, Local[]>> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   #scoped: Local[][] = [];
   #depth = 0;
   #later: { readonly at: number; readonly write: () => void }[] = [];
@@ -38,9 +40,7 @@ export class FunctionBuilder {
   }
 
   local(type: ValueType): Local {
-    const at = this.#free.findIndex((free) => free.type === type);
-    const [reused] = at >= 0 ? this.#free.splice(at, 1) : [];
-    const local = reused ?? { index: this.#locals.push(type) - 1, type };
+    const local = this.#free[type].pop() ?? { index: this.#locals.push(type) - 1, type };
     this.#scoped.at(-1)?.push(local);
     return local;
   }
@@ -69,13 +69,13 @@ export class FunctionBuilder {
   scope<T>(body: () => T): T {
     this.#scoped.push([]);
     const result = body();
-    this.#free.push(...(this.#scoped.pop() ?? []));
+    for (const local of this.#scoped.pop() ?? []) this.#free[local.type].push(local);
     return result;
   }
 
   store(width: Width, address: Expr, offset: number, value: Expr): void {
-    const code = STORES[`${value.type}:${width}`];
-    if (code === undefined) throw new Error(`no ${width}-bit store of ${value.type}`);
+    const code = storeCode(value.type, width);
+    if (code === 0) throw new Error(`no ${width}-bit store of ${value.type}`);
     emit(this.code, address);
     emit(this.code, value);
     emitOpcode(this.code, code);
