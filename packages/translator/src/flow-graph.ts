@@ -232,7 +232,7 @@ export class FlowGraph {
   }
   #wanted(delta: number): boolean {
     const host = this.#hostOf(delta);
-    return host !== 0 && (this.#source.heat(host) >= MIN_HEAT || this.#steps.has(delta));
+    return host !== 0 && (this.#steps.has(delta) || this.#source.heat(host) >= MIN_HEAT);
   }
 
   #cut(delta: number, leaders: ReadonlySet<number>): void {

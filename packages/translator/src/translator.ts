@@ -13,7 +13,7 @@ import { RegionEmitter } from './region.ts';
 import { MissingHelper, TranslatorMachine } from './translator-machine.ts';
 
 export interface TranslatorOptions {
-  /** Executions of a block before it is translated. Default 16,000: below that, translating and compiling cost more than they save (measured on a boot). */
+  /** Executions of a block before it is translated. Default 10,000: below that, translating and compiling cost more than they save (measured on a boot). */
   readonly hotThreshold?: number;
   /** Regions made from one page that may die before its code is left to the interpreter. Default 40. */
   readonly maxDeathsPerPage?: number;
@@ -61,7 +61,7 @@ export class RegionTranslator implements Translator {
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
     this.#links = new Links(context.state.i32, context.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
-    this.#options = { hotThreshold: 16_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, ...options };
+    this.#options = { hotThreshold: 10_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, ...options };
     this.hotThreshold = this.#options.hotThreshold;
   }
 
@@ -100,10 +100,23 @@ export class RegionTranslator implements Translator {
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
       this.#sizes.set(blockKey(host, modeKey), graph.blocks.reduce((sum, block) => sum + block.steps.length, 0));
-      for (const block of graph.blocks) if (block.kind !== 'switch') this.#queued.add(graph.hostOf(block.delta));
+      for (const [at] of this.#startsIn(graph, modeKey)) this.#queued.add(at);
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
     this.counters.translateMs += performance.now() - start;
+  }
+
+  /** Where the interpreter's blocks begin in a graph, with the graph's block there: its own are cut at a length, at pages and where faults were. */
+  *#startsIn(graph: FlowGraph, modeKey: number): Generator<readonly [host: number, id: number]> {
+    const { blocks } = this.#context;
+    for (const { id, delta, kind, steps } of graph.blocks) {
+      if (kind === 'switch') continue;
+      yield [graph.hostOf(delta), id];
+      for (let i = 1; i < steps.length; i++) {
+        const host = graph.hostOf(steps[i]!.delta);
+        if (blocks.executions(host, modeKey) > 0) yield [host, id];
+      }
+    }
   }
 
   /**
@@ -253,10 +266,10 @@ export class RegionTranslator implements Translator {
           return target === 0 ? 0 : this.#linkFrom(region, target);
         }, stamp);
         emitter.emit(fn);
-        graph.blocks.forEach((block, id) => {
+        for (const [at, id] of this.#startsIn(graph, modeKey)) {
           const head = emitter.loopHeads[id]!;
-          if (block.kind !== 'switch') this.#loopHeads.set(blockKey(graph.hostOf(block.delta), modeKey), head < 0 || graph.blocks[head]!.kind === 'switch' ? 0 : graph.hostOf(graph.blocks[head]!.delta));
-        });
+          this.#loopHeads.set(blockKey(at, modeKey), head < 0 || graph.blocks[head]!.kind === 'switch' ? 0 : graph.hostOf(graph.blocks[head]!.delta));
+        }
       });
     });
     return { module, refs };
@@ -279,11 +292,9 @@ export class RegionTranslator implements Translator {
       region.slot = slot;
       this.#links.point(blockKey(region.host, region.modeKey), slot);
       this.counters.regions++;
-      for (const block of graph.blocks) {
-        this.counters.regionInstructions += block.steps.length;
-        // it counts from now on what the region leaves to the interpreter
-        if (block.kind !== 'switch') blocks.reheat(graph.hostOf(block.delta), region.modeKey);
-      }
+      for (const block of graph.blocks) this.counters.regionInstructions += block.steps.length;
+      // they count from now on what the region leaves to the interpreter
+      for (const [at] of this.#startsIn(graph, region.modeKey)) blocks.reheat(at, region.modeKey);
     }
     this.#instructionsUsed = 0;
     this.counters.modules++;
