@@ -92,9 +92,18 @@ function placeFrame(m: TestMachine, random: Random, isLong: boolean): void {
   });
 }
 
+/** A map of ports behind the TSS, of which the first ones are used; sometimes none, one that ends too early, or a TSS of 16 bits. */
+function randomizePortMap(m: TestMachine, random: Random): void {
+  m.state.set('segmentLimit', random.mostly(0x68 + 8 + random.below(3), [0x67, 0x66, 0x2068, 0xfff]), SEG.TR);
+  m.state.set('segmentAttributes', random.mostly(0x8b, [0x83, 0x1_008b]), SEG.TR);
+  m.write16(AT.tss + 0x66, random.mostly(0x68, [0x60, 0xffff, 0x2000]));
+  for (let at = 0; at < 12; at++) m.write8(AT.tss + 0x68 + at, random.pick([0, 0, random.below(256), 0xff]));
+  if (random.chance(10)) m.state.set('dr', random.pick([1, 0x400]), 7);
+}
+
 interface Operation { readonly name: string; readonly generated: () => number; readonly reference: () => void }
 
-function randomOperation(m: TestMachine, random: Random, call: (name: string, ...args: readonly (number | bigint)[]) => number): Operation {
+function randomOperation(m: TestMachine, random: Random, log: string[], call: (name: string, ...args: readonly (number | bigint)[]) => number): Operation {
   const size = random.mostly(m.state.get('modeKey') & 2 ? 8 : 4, [2, 4, 8]), next = m.state.big('rip') + 2n;
   const sized = (name: string, callout: Parameters<TestMachine['call']>[0] = name as 'sysexit'): Operation => ({ name, generated: () => call(name, size), reference: () => { m.call(callout, [], size); } });
   /** A callout that goes on behind the instruction, which generated code does by itself. */
@@ -104,7 +113,7 @@ function randomOperation(m: TestMachine, random: Random, call: (name: string, ..
     if (m.fault === undefined) m.state.setBig('rip', rip);
   };
   const value = random.pick([0n, BigInt(random.next()), 0xffff_8880_1234_5000n, 0x1234_5678_9abc_def0n]);
-  switch (random.below(12)) {
+  switch (random.below(14)) {
     case 0: {
       const index = random.mostly(random.pick([SEG.ES, SEG.DS, SEG.FS, SEG.GS]), [SEG.SS]), selector = random.mostly(random.pick([SELECTOR.data0, SELECTOR.data3, SELECTOR.code0, SELECTOR.conforming]), [...NAMED, 0, 1, 3, 0xff8, 0x17]);
       return { name: 'loadSegment', generated: () => call('loadSegment', index, selector), reference: () => { m.call('load_segment', [index, selector], 2); } };
@@ -122,6 +131,25 @@ function randomOperation(m: TestMachine, random: Random, call: (name: string, ..
     }
     case 5: case 6: return sized('interruptReturn', 'iret');
     case 7: return random.pick([sized('sysexit'), sized('sysret'), { name: 'syscall', generated: () => call('syscall', next), reference: () => { m.call('syscall', [], size); } }]);
+    case 12: case 13: {
+      const port = random.mostly(random.below(64), [random.below(0x1_0000)], 4), width = random.pick([1, 2, 4]), [name, callout] = random.pick([['portIn', 'in'], ['portOut', 'out']] as const);
+      randomizePortMap(m, random);
+      return {
+        name, generated: () => {
+          log.length = 0;
+          if (name === 'portOut') return call(name, port, width, Number(value & 0xffff_ffffn) | 0);
+          const got = BigInt(call(name, port, width));
+          log.push(String(got));
+          return got === -1n ? 0 : 1;
+        },
+        reference: () => {
+          const seen = log.splice(0);
+          inPlace(callout, [port, value], width);
+          if (name === 'portIn') log.push(String(width === 4 ? m.result : m.result & (1 << 8 * width) - 1));
+          expect(seen).toEqual(log);
+        },
+      };
+    }
     case 8: {
       const register = random.mostly(0, [2, 3, 4, 8]), cr0 = register === 0 ? BigInt(random.mostly(m.state.lo('cr0') ^ random.pick([0, CR0.TS, CR0.MP, CR0.EM]), [m.state.lo('cr0') ^ CR0.WP, CR0.PE])) : value;
       const word = m.state.get('modeKey') & 2 ? BigInt.asUintN(64, cr0) : BigInt.asUintN(32, cr0);
@@ -192,7 +220,11 @@ it('reads the time stamp at most so many instructions late, and never backwards'
 });
 
 it('does what TypeScript does, or nothing', () => {
-  const { vcpu, m } = wholeMachine();
+  const log: string[] = [];
+  const { vcpu, m } = wholeMachine({ ports: {
+    read: (port, size) => { log.push(`in ${String(port)} ${String(size)}`); return 0x8000_0000 + port * 0x101; },
+    write: (port, size, value) => { log.push(`out ${String(port)} ${String(size)} ${String(value)}`); },
+  } });
   const core = vcpu.handlers.imports['core'] as Record<string, (...args: readonly (number | bigint)[]) => number>;
   const { i32, base } = m.state, from = base >> 2, stateWords = STATE_SIZE_BYTES >> 2, ram = m.memory.ramBase >> 2, ramWords = COMPARED_BYTES >> 2;
   const before = new Int32Array(stateWords + ramWords), after = new Int32Array(stateWords + ramWords);
@@ -224,7 +256,7 @@ it('does what TypeScript does, or nothing', () => {
     const random = new Random(seed * 2654435761), isLong = randomMode(m, random);
     randomizeTables(m, random, isLong);
     placeFrame(m, random, isLong);
-    const { name, generated, reference } = randomOperation(m, random, (helper, ...args) => core[`helper:${helper}`]!(...args));
+    const { name, generated, reference } = randomOperation(m, random, log, (helper, ...args) => core[`helper:${helper}`]!(...args));
     const what = `seed ${String(seed)}: ${name}, ${isLong ? 'long' : 'protected'} mode, CPL ${String(m.cpl)}`;
     // the pages are at hand, as the accesses before would have it
     for (const page of [AT.gdt, AT.idt, AT.tss, STACK - 4096, STACK, 0x8_f000, 0x9_0000]) m.cpu.mmu.readSystem8(page, 0);
@@ -243,7 +275,7 @@ it('does what TypeScript does, or nothing', () => {
   }
   expect(Object.fromEntries([...done].filter(([, count]) => count < 40))).toEqual({});
   expect([...done.keys()].sort()).toEqual([
-    'deliverFault', 'interruptReturn', 'loadSegment', 'setAlignmentCheck', 'setBaseRegister', 'setControlRegister', 'softwareInterrupt', 'swapgs', 'syscall', 'sysenter', 'sysexit', 'sysret', 'writeBase',
+    'deliverFault', 'interruptReturn', 'loadSegment', 'portIn', 'portOut', 'setAlignmentCheck', 'setBaseRegister', 'setControlRegister', 'softwareInterrupt', 'swapgs', 'syscall', 'sysenter', 'sysexit', 'sysret', 'writeBase',
   ]);
 }, 60_000);
 

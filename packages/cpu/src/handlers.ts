@@ -12,6 +12,9 @@ export interface HostImports {
   readonly commit: () => number;
   /** The time-stamp counter without its offset, -1 if it must be asked for in another way. */
   readonly readTime: () => number;
+  /** Ports that may be used: their permission has been looked at. */
+  readonly readPort: (port: number, size: number) => number;
+  readonly writePort: (port: number, size: number, value: number) => void;
   readonly callout: (id: number, size: number) => number;
   readonly lookup: (host: number) => number;
   /** The interpreter's own block at a host address, even where translated code exists. */

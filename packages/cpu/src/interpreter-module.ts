@@ -335,8 +335,9 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const becameHot = module.importFunction('env', 'becameHot', ['i32']);
   const stateBase = geometry.privateBase + VCPU_LAYOUT.state;
   const readTime = module.importFunction('env', 'readTime', [], ['f64']);
+  const ports = { readPort: module.importFunction('env', 'readPort', ['i32', 'i32'], ['i32']), writePort: module.importFunction('env', 'writePort', ['i32', 'i32', 'i32']) };
   const generated = defineAccess(module, slowAccess), { access } = generated;
-  const system = defineSystemFunctions(module, geometry.privateBase, generated, readTime), helpers = { ...defineHelpers(module, stateBase), ...system };
+  const system = defineSystemFunctions(module, geometry.privateBase, generated, readTime, ports), helpers = { ...defineHelpers(module, stateBase), ...system };
   const segmentLinear = defineSegmentLinear(module, stateBase, callout);
   const offset = defineOffset(module, geometry);
   const core: InterpreterCore = {

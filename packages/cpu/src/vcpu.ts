@@ -1,5 +1,5 @@
 /* @hot: words of machine memory by computed index. */
-import { CALLOUT_NAMES, transcendentalTables } from '@vmm/isa';
+import { CALLOUT_ID, CALLOUT_NAMES, transcendentalTables } from '@vmm/isa';
 import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
 import type { AccessKind, Mmu, PagingModel } from '@vmm/paging';
@@ -145,6 +145,14 @@ export class Vcpu {
         const status = callouts[id]!(this.cpu, size);
         if (status === REDISPATCH) this.#redispatched();
         return status;
+      },
+      readPort: (port, size) => {
+        this.calloutCounts[CALLOUT_ID.in]!++;
+        return options.ports.read(port, size);
+      },
+      writePort: (port, size, value) => {
+        this.calloutCounts[CALLOUT_ID.out]!++;
+        options.ports.write(port, size, value >>> 0);
       },
       // WebAssembly hands host addresses over as signed numbers
       lookup: (host) => {

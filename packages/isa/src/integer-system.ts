@@ -142,8 +142,7 @@ export const SYSTEM: InstructionTable = {
   hlt: simple('hlt', { ends: true }), clac: { ends: true, run: (m) => { orElse(m, m.helper('setAlignmentCheck', w.i32(0)), 'clac'); } }, stac: { ends: true, run: (m) => { orElse(m, m.helper('setAlignmentCheck', w.i32(1)), 'stac'); } },
   pushf: { uses: ['stack', 'size'], ends: false, run: pushFlags },
   popf: { uses: ['stack', 'size'], ends: false, run: popFlags },
-  in: { run: (m) => { m.callout('in', [port(m, 1)], m.sizeOf(0)); m.write(0, m.calloutResult(m.sizeOf(0))); } },
-  out: { run: (m) => { m.callout('out', [port(m, 0), w.extendU(m.read(1))], m.sizeOf(1)); } },
+  in: { ends: true, run: portIn }, out: { ends: true, run: portOut },
   cpuid: { run: identify }, rdtsc: { ends: true, run: (m) => { readTimeStamp(m, 'rdtsc'); } }, rdtscp: { ends: true, run: (m) => { readTimeStamp(m, 'rdtscp'); } }, rdpmc: simple('rdpmc'),
   rdmsr: { run: readMsr }, wrmsr: { ends: true, run: (m) => { orElse(m, m.helper('setBaseRegister', m.register(RCX, 4), joined(m)), 'wrmsr'); } },
   xgetbv: simple('xgetbv'), xsetbv: simple('xsetbv', { ends: true }), clts: { ends: true, run: (m) => { m.when(isSystem(m), () => { m.setState32('cr0', w.and(m.state32('cr0'), w.i32(~TASK_SWITCHED))); }, () => { m.uncommon('clts'); }); } },
@@ -204,6 +203,19 @@ function directStore64(m: Machine): void {
   const pieces = [0, 16, 32, 48].map((at) => m.let(w.load('v128', 128, m.hostRead(m.let(w.add(source, w.i64(at))), 16)))), host = m.hostWrite(destination, LINE_BYTES);
   pieces.forEach((piece, i) => { m.fn.store(128, host, 16 * i, piece); });
   m.commit(host);
+}
+
+/** Devices may look at a clock that counts instructions, and may want to be heard: the next look at events is at once. */
+function portIn(m: Machine): void {
+  const size = m.sizeOf(0), at = m.let(port(m, 1));
+  m.instructionsLeft();
+  const value = m.helper('portIn', w.wrap(at), w.i32(size));
+  m.when(w.ne(value, w.i64(-1, -1)), () => { m.write(0, m.let(w.wrap(value))); }, () => { m.uncommon('in', [at], size, () => { m.write(0, m.calloutResult(size)); }); });
+}
+function portOut(m: Machine): void {
+  const size = m.sizeOf(1), at = m.let(port(m, 0)), value = m.read(1);
+  m.instructionsLeft();
+  orElse(m, m.helper('portOut', w.wrap(at), w.i32(size), value), 'out', [at, w.extendU(value)], size);
 }
 
 function port(m: Machine, operand: number): w.Expr {
