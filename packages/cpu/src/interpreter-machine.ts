@@ -148,6 +148,10 @@ export class InterpreterMachine extends Machine {
     return this.linearSource(this.fn.let(w.and(w.add(w.add(base, scaled), w.load('i64', 32, this.record, RECORD.displacement, true)), mask)), bytes);
   }
   offset(): Expr { return this.fn.let(this.core.offset.call(this.record)); }
+  selector(): Expr {
+    const segment = w.shrU(w.load('i32', 8, this.record, RECORD.segment), w.i32(4));
+    return this.fn.let(w.load('i32', 32, w.shl(segment, w.i32(2)), this.stateAddress('selector')));
+  }
   number(operand: number): Expr { return this.fn.let(this.#slot(operand)); }
   immediate64(): Expr { return this.fn.let(w.load('i64', 64, this.record, RECORD.immediate)); }
   secondImmediate(): Expr { return this.fn.let(w.load('i32', 32, this.record, RECORD.displacement)); }

@@ -87,6 +87,8 @@ export abstract class Machine {
   abstract address(operand: number, bytes?: number, write?: boolean): Expr;
   /** Effective address (offset, i64, cut to the address size) of a memory operand: LEA. */
   abstract offset(operand: number): Expr;
+  /** Selector (i32) of the segment a memory operand is in. */
+  abstract selector(operand: number): Expr;
   /** Address of the vector register that is the index of a VSIB memory operand (gathers). */
   abstract indexVectorAddress(): Expr;
   /** Linear address of the element of a VSIB operand that an index (i64, sign-extended) selects. */

@@ -9,9 +9,9 @@ import type { Machine } from './machine.ts';
 import * as v from './sse-wasm.ts';
 
 /** SDM vol 3A §6.3.1: exception vectors used here. */
-export const UD = 6, NM = 7, GP = 13, MF = 16, XM = 19;
+export const UD = 6, NM = 7, GP = 13, XM = 19;
 /** SDM vol 3A §2.5. */
-const CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_NE = 0x20, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_OSXSAVE = 0x4_0000;
+const CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0x400, CR4_OSXSAVE = 0x4_0000;
 /** x87 status word: exception summary. SDM vol 1 §8.1.3 */
 const ES = 0x80;
 
@@ -54,12 +54,9 @@ export function checkWait(m: Machine): void {
   checkPending(m);
 }
 
-/** #MF, or with CR0.NE clear what the pin FERR# leads to. SDM vol 1 §8.7 */
+/** #MF, or with CR0.NE clear what the pin FERR# leads to: hardly ever, so all of it is the callout's. SDM vol 1 §8.7 */
 function checkPending(m: Machine): void {
-  m.when(w.and(low(m, 'fpuStatus'), w.i32(ES)), () => {
-    m.faultIf(w.and(low(m, 'cr0'), w.i32(CR0_NE)), MF);
-    m.callout('fpu_exception');
-  });
+  m.when(w.and(low(m, 'fpuStatus'), w.i32(ES)), () => { m.callout('fpu_exception'); });
 }
 
 function low(m: Machine, field: 'cr0' | 'cr4' | 'xcr0' | 'fpuStatus'): Expr { return w.load('i32', 32, w.i32(0), m.stateAddress(field)); }

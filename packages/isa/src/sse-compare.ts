@@ -5,7 +5,7 @@ import { ORDER } from '@vmm/softfloat';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import { checkSse, immediate8, readVector } from './sse-access.ts';
-import { isScalar, precisionOf } from './sse-float.ts';
+import { isDenormal, isDenormalLane, isScalar, precisionOf } from './sse-float.ts';
 import type { Format } from './sse-float.ts';
 import { afterSoftFloat, isUnusual, softMode } from './sse-mxcsr.ts';
 import * as v from './sse-wasm.ts';
@@ -23,7 +23,8 @@ export function compareMask(m: Machine, format: Format, a: Expr, b: Expr, imm: E
   const ordered = v.or(v.or(v.and(eq, chosen(0)), v.and(lt, chosen(1))), v.and(gt, chosen(2)));
   const unordered = m.let(v.or(ne(a, a), ne(b, b)));
   m.fn.set(result, v.or(ordered, v.and(unordered, chosen(3))));
-  m.when(w.or(isUnusual(m, false), v.anyTrue(unordered)), () => {
+  const type = single ? 'f32' : 'f64', denormal = v.or(isDenormalLane(type, a), isDenormalLane(type, b));
+  m.when(w.or(isUnusual(m, false), v.anyTrue(v.or(unordered, denormal))), () => {
     m.fn.set(result, m.helper(single ? 'ps_cmp' : 'pd_cmp', a, b, imm));
     afterSoftFloat(m);
   });
@@ -54,7 +55,8 @@ export function compareToFlags(m: Machine, format: 'ss' | 'sd', quiet: boolean):
   m.fn.set(parity, w.or(w.ne(a, a), w.ne(b, b)));
   m.fn.set(zero, w.or(w.eq(a, b), unordered));
   m.fn.set(carry, w.or(w.flt(a, b), unordered));
-  m.when(w.or(isUnusual(m, false), unordered), () => {
+  const denormal = w.or(isDenormal(p.type, a), isDenormal(p.type, b));
+  m.when(w.or(isUnusual(m, false), w.or(unordered, denormal)), () => {
     const order = m.let(m.helper(`${p.soft}_compare`, p.bits(a), p.bits(b), w.i32(quiet ? 1 : 0), softMode(m)));
     afterSoftFloat(m);
     m.fn.set(parity, w.eq(order, w.i32(ORDER.unordered)));

@@ -5,7 +5,7 @@ import { MODE } from '@vmm/softfloat';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import { checkMmx, checkSse, enterMmx, isMmx, readLowVector, readMmx, readVector, writeMmx } from './sse-access.ts';
-import { DOUBLE, precisionOf, SINGLE } from './sse-float.ts';
+import { DOUBLE, isDenormal, isDenormalLane, precisionOf, SINGLE } from './sse-float.ts';
 import { afterSoftFloat, isUnusual, softMode } from './sse-mxcsr.ts';
 import * as v from './sse-wasm.ts';
 
@@ -64,7 +64,7 @@ function fromInteger(format: 'ss' | 'sd'): InstructionEntry {
 }
 
 export function widen(m: Machine, value: Expr): Expr {
-  return orSoft(m, v.promote(value), () => w.ne(value, value), () => v.f64FromBits(m.helper('f32_to_f64', v.bitsOfF32(value), softMode(m))), false);
+  return orSoft(m, v.promote(value), () => w.or(w.ne(value, value), isDenormal('f32', value)), () => v.f64FromBits(m.helper('f32_to_f64', v.bitsOfF32(value), softMode(m))), false);
 }
 /** Neither a normal single nor the zero that a zero becomes. */
 function isNotNormal(r: Expr, source: Expr): Expr {
@@ -78,8 +78,8 @@ export function narrow(m: Machine, value: Expr): Expr {
 // --- packed (on bound vectors) ---
 
 export function packedWiden(m: Machine, value: Expr): Expr {
-  const low = v.shuffleLanes(8, value, v.zero(), [0, 2]);
-  return orSoft(m, v.promoteLowF32(value), () => v.anyTrue(v.neF32(low, low)), () => m.helper('ps_to_pd', value), false);
+  const low = m.let(v.shuffleLanes(8, value, v.zero(), [0, 2]));
+  return orSoft(m, v.promoteLowF32(value), () => v.anyTrue(v.or(v.neF32(low, low), isDenormalLane('f32', low))), () => m.helper('ps_to_pd', value), false);
 }
 export function packedNarrow(m: Machine, value: Expr): Expr {
   const isNotNormalLane = (r: Expr): Expr => {

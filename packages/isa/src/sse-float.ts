@@ -1,7 +1,7 @@
 /**
  * SSE and SSE2 floating-point arithmetic. Usual case: WebAssembly's own operation (round to nearest, exceptions masked, precision flag already set) and
- * an ordinary result. A NaN (x86 has its own rules for those), infinity or tiny result, and any other MXCSR, take the exact soft-float helper of the
- * same name, so that sticky flags are exact, except one: a denormal operand of an operation with an ordinary result goes unnoticed.
+ * ordinary operands and an ordinary result. A NaN (x86 has its own rules for those), infinity or tiny result, a denormal operand, and any other MXCSR, take
+ * the exact soft-float helper of the same name, so that sticky flags are exact.
  */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
@@ -43,8 +43,25 @@ const ARITHMETIC: Readonly<Record<string, Arithmetic>> = {
 const SMALLEST = { f32: w.f32(2 ** -126), f64: w.f64(2 ** -1022) } as const, INFINITY = { f32: w.f32(Infinity), f64: w.f64(Infinity) } as const, ZERO = { f32: w.f32(0), f64: w.f64(0) } as const;
 const isExtreme = (name: string): boolean => name === 'min' || name === 'max';
 
-/** Whether a native result may hide an exception: neither a normal number nor a zero that must be one (i32). */
+/** Without its sign (shifted out) and less 1, a denormal number is below this, and zero is not. */
+const DENORMALS = { f32: 2 ** 24 - 1, f64: 2 ** 53 - 1 } as const;
+/** Whether a scalar is denormal (i32): it sets the denormal flag, however ordinary the result. */
+export function isDenormal(type: 'f32' | 'f64', x: Expr): Expr {
+  if (type === 'f32') return w.ltU(w.sub(w.shl(v.bitsOfF32(x), w.i32(1)), w.i32(1)), w.i32(DENORMALS.f32));
+  return w.ltU(w.sub(w.shl(v.bitsOfF64(x), w.i64(1)), w.i64(1)), w.i64(DENORMALS.f64));
+}
+/** The same for each lane: masks. There is no unsigned comparison of lanes, so both sides are moved by half the range. */
+export function isDenormalLane(type: 'f32' | 'f64', x: Expr): Expr {
+  if (type === 'f32') return v.gtS32(v.dwords(0x80ff_ffff), v.add32(v.shl32(x, w.i32(1)), v.dwords(0x7fff_ffff)));
+  return v.gtS64(v.qwords([0xffff_ffff, 0x801f_ffff]), v.add64(v.shl64(x, w.i32(1)), v.qwords([0xffff_ffff, 0x7fff_ffff])));
+}
+
+/** Whether the native result may hide an exception: of a denormal operand, or because it is neither a normal number nor a zero that must be one (i32). */
 function isSuspect(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr {
+  const denormal = a === b ? isDenormal(type, a) : w.or(isDenormal(type, a), isDenormal(type, b));
+  return w.or(denormal, hasSuspectResult(name, type, r, a, b));
+}
+function hasSuspectResult(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr {
   if (isExtreme(name)) return w.or(w.ne(a, a), w.ne(b, b));
   const isZero = (x: Expr): Expr => w.eq(x, ZERO[type]), magnitude = w.fabs(r), normal = w.and(w.fge(magnitude, SMALLEST[type]), w.flt(magnitude, INFINITY[type]));
   const cause = name === 'mul' ? w.or(isZero(a), isZero(b)) : name === 'div' ? isZero(a) : undefined;
@@ -53,11 +70,12 @@ function isSuspect(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr)
 /** The same for all lanes. */
 function isSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr): Expr {
   const single = format === 'ps', ne = precisionOf(format).vectorNe, [eq, lt, le] = single ? [v.eqF32, v.ltF32, v.leF32] as const : [v.eqF64, v.ltF64, v.leF64] as const;
-  if (isExtreme(name)) return v.anyTrue(v.or(ne(a, a), ne(b, b)));
-  const splat = (value: Expr): Expr => (single ? v.splatF32(value) : v.splatF64(value)), type = single ? 'f32' : 'f64', magnitude = single ? v.absF32(r) : v.absF64(r);
+  const type = single ? 'f32' : 'f64', denormal = a === b ? isDenormalLane(type, a) : v.or(isDenormalLane(type, a), isDenormalLane(type, b));
+  if (isExtreme(name)) return v.anyTrue(v.or(denormal, v.or(ne(a, a), ne(b, b))));
+  const splat = (value: Expr): Expr => (single ? v.splatF32(value) : v.splatF64(value)), magnitude = single ? v.absF32(r) : v.absF64(r);
   const isZero = (x: Expr): Expr => eq(x, v.zero()), normal = v.and(le(splat(SMALLEST[type]), magnitude), lt(magnitude, splat(INFINITY[type])));
   const cause = name === 'mul' ? v.or(isZero(a), isZero(b)) : name === 'div' ? isZero(a) : undefined;
-  return w.eqz((single ? v.allTrue32 : v.allTrue64)(v.or(normal, cause === undefined ? isZero(r) : v.and(isZero(r), cause))));
+  return w.eqz((single ? v.allTrue32 : v.allTrue64)(v.andNot(v.or(normal, cause === undefined ? isZero(r) : v.and(isZero(r), cause)), denormal)));
 }
 
 /** Scalar result of `name` on bound floats: native first, soft where MXCSR or the result asks for it. */

@@ -10,7 +10,7 @@ import { suppressedOffset, temporaryOffset } from './x87-helpers.ts';
 
 type Build = (m: Machine) => void;
 
-/** A non-control x87 instruction: waits for pending exceptions, and is remembered as the last one. */
+/** A non-control x87 instruction: waits for pending exceptions, and is remembered as the last one, with its memory operand if it has one. SDM vol 1 §8.1.8 */
 export function x87(run: Build): InstructionEntry {
   return { run: (m) => {
     checkX87(m);
@@ -18,6 +18,10 @@ export function x87(run: Build): InstructionEntry {
     // pushed results of stores may have faulted before this point: then the old pointers stand
     m.setState64('fpuIp', m.currentIp());
     m.setState32('fpuCs', w.load('i32', 32, w.i32(0), m.stateAddress('selector', CS, 4)));
+    const operand = memoryOperand(m);
+    if (operand < 0) return;
+    m.setState64('fpuDp', m.offset(operand));
+    m.setState32('fpuDs', m.selector(operand));
   } };
 }
 

@@ -13,7 +13,7 @@ const INITIAL_CONTROL = 0x37f;
 const CONTROL_BITS = 0x1f3f, CONTROL_FIXED = 0x40;
 const EXCEPTIONS = 0x3f, SUMMARY_AND_BUSY = 0x8080, TOP_FIELD = 0x3800;
 const MXCSR_BITS = 0xffff;
-const CR0_EM_TS = 0xc;
+const CR0_PE = 1, CR0_EM_TS = 0xc, EFLAGS_VM = 0x2_0000;
 const FXSAVE = { mxcsr: 24, registers: 32, vectors: 160, sizeBytes: 512 } as const;
 
 /** Status word as programs see it. */
@@ -41,16 +41,27 @@ export function initialize(m: Machine): void {
   m.setState64('fpuDp', w.i64(0));
 }
 
-// --- environment: seven words of 2 or 4 bytes, protected-mode format ---
+// --- environment: seven words of 2 or 4 bytes; the last four have one format in protected mode and one in real and virtual-8086 mode, SDM vol 1 §8.1.10 ---
+
+/** Real and virtual-8086 mode (i32), where pointers are linear addresses. */
+function pointsLinearly(m: Machine): Expr {
+  return m.let(w.or(w.eqz(w.and(m.state32('cr0'), w.i32(CR0_PE))), w.ne(w.and(m.state32('eflags'), w.i32(EFLAGS_VM)), w.i32(0))));
+}
+/** Bits 16 and up of a pointer as they lie in its second word; the 16-bit format has room for four of them. */
+function highPart(pointer: Expr, wide: boolean): Expr { return wide ? w.shrU(w.and(pointer, w.i32(0xffff_0000)), w.i32(4)) : w.and(w.shrU(pointer, w.i32(4)), w.i32(0xf000)); }
+function fromParts(low: Expr, second: Expr, wide: boolean): Expr {
+  return w.or(w.and(low, w.i32(0xffff)), w.shl(w.and(second, w.i32(wide ? 0x0fff_f000 : 0xf000)), w.i32(4)));
+}
 
 function storeEnvironment(m: Machine, host: Expr, wide: boolean): void {
-  const high = wide ? w.i32(0xffff_0000) : w.i32(0), ip = w.wrap(m.state64('fpuIp')), dp = w.wrap(m.state64('fpuDp'));
-  const opcode = w.shl(w.and(m.state32('fpuOpcode'), w.i32(0x7ff)), w.i32(16));
-  const fields = [
-    w.or(m.state32('fpuControl'), high), w.or(statusWord(m), high), w.or(m.helper('x87_tags'), high), ip,
-    w.or(w.and(m.state32('fpuCs'), w.i32(0xffff)), wide ? opcode : w.i32(0)), dp, w.or(w.and(m.state32('fpuDs'), w.i32(0xffff)), high),
-  ];
-  fields.forEach((value, i) => { m.fn.store(wide ? 32 : 16, host, i * (wide ? 4 : 2), value); });
+  const high = wide ? w.i32(0xffff_0000) : w.i32(0), ip = m.let(w.wrap(m.state64('fpuIp'))), dp = m.let(w.wrap(m.state64('fpuDp')));
+  const opcode = m.let(w.and(m.state32('fpuOpcode'), w.i32(0x7ff))), cs = m.let(w.and(m.state32('fpuCs'), w.i32(0xffff))), ds = m.let(w.and(m.state32('fpuDs'), w.i32(0xffff)));
+  const store = (first: number, ...values: readonly Expr[]): void => { values.forEach((value, i) => { m.fn.store(wide ? 32 : 16, host, (first + i) * (wide ? 4 : 2), value); }); };
+  store(0, w.or(m.state32('fpuControl'), high), w.or(statusWord(m), high), w.or(m.helper('x87_tags'), high));
+  m.when(pointsLinearly(m), () => {
+    const code = m.let(w.add(w.shl(cs, w.i32(4)), ip)), data = m.let(w.add(w.shl(ds, w.i32(4)), dp));
+    store(3, w.or(w.and(code, w.i32(0xffff)), high), w.or(highPart(code, wide), opcode), w.or(w.and(data, w.i32(0xffff)), high), highPart(data, wide));
+  }, () => { store(3, ip, wide ? w.or(cs, w.shl(opcode, w.i32(16))) : cs, dp, w.or(ds, high)); });
 }
 
 function loadEnvironment(m: Machine, host: Expr, wide: boolean): void {
@@ -63,11 +74,18 @@ function loadEnvironment(m: Machine, host: Expr, wide: boolean): void {
   let empty: Expr = w.i32(0);
   for (let i = 0; i < 8; i++) empty = w.or(empty, w.and(w.shrU(w.and(tags, w.shrU(tags, w.i32(1))), w.i32(i)), w.i32(1 << i)));
   m.setState32('fpuTags', empty);
-  m.setState64('fpuIp', w.extendU(field(3)));
-  m.setState32('fpuCs', low(4));
-  m.setState32('fpuOpcode', wide ? w.and(w.shrU(field(4), w.i32(16)), w.i32(0x7ff)) : w.i32(0));
-  m.setState64('fpuDp', w.extendU(field(5)));
-  m.setState32('fpuDs', low(6));
+  m.when(pointsLinearly(m), () => {
+    m.setState64('fpuIp', w.extendU(fromParts(field(3), field(4), wide)));
+    m.setState32('fpuOpcode', w.and(field(4), w.i32(0x7ff)));
+    m.setState64('fpuDp', w.extendU(fromParts(field(5), field(6), wide)));
+    for (const selector of ['fpuCs', 'fpuDs'] as const) m.setState32(selector, w.i32(0));
+  }, () => {
+    m.setState64('fpuIp', w.extendU(field(3)));
+    m.setState32('fpuCs', low(4));
+    m.setState32('fpuOpcode', wide ? w.and(w.shrU(field(4), w.i32(16)), w.i32(0x7ff)) : w.i32(0));
+    m.setState64('fpuDp', w.extendU(field(5)));
+    m.setState32('fpuDs', low(6));
+  });
 }
 
 const environmentBytes = (wide: boolean): number => (wide ? 28 : 14);

@@ -610,6 +610,7 @@ export class TranslatorMachine extends Machine {
     const offset = this.#offset();
     return this.linear(inst.seg, offset.type === 'i64' ? offset : w.extendU(offset), bytes, write);
   }
+  selector(): Expr { return this.state32('selector', this.#step.inst.seg); }
   number(operand: number): Expr { return w.i32(this.#step.inst.opReg[operand]!); }
   immediate64(): Expr { return w.i64(this.#step.inst.immLo, this.#step.inst.immHi); }
   secondImmediate(): Expr { return w.i32(this.#step.inst.imm2); }
