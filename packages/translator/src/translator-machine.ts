@@ -1,7 +1,7 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { CS, FS, GS, Machine } from '@vmm/isa';
 import type { CalloutName, Flag } from '@vmm/isa';
-import { jumpEntry, MODE } from '@vmm/cpu';
+import { jumpEntry, MODE, REPEATS_A_TURN } from '@vmm/cpu';
 import type { InterpreterCore } from '@vmm/cpu';
 import { OpKind } from '@vmm/decoder';
 import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
@@ -52,6 +52,7 @@ const SP = 4;
 const VALUE_NUMBER: Readonly<Record<ValueType, number>> = { i32: 1, i64: 2, f32: 3, f64: 4, v128: 5 };
 /** A repeated instruction is left to the interpreter now and then, which counts repeats and sees that the host gets its turn. */
 const REPEATS_A_VISIT = 64;
+const ATOMIC_OR = 0xfe33;
 const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes);
 /** Conditions, by half their code, that a result alone decides. */
 const ZERO_OR_SIGN = new Set([2, 4]);
@@ -899,8 +900,12 @@ export class TranslatorMachine extends Machine {
     if (again === undefined) throw new Error(`${this.form.mnemonic} is repeated without a prefix`);
     const repeats = fn.let(w.add(this.state32('exitReason'), w.i32(1)));
     const stops = w.or(w.eqz(w.and(repeats, w.i32(REPEATS_A_VISIT - 1))), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
-    fn.if(stops, () => { this.#leaveAt(this.#step.delta, this.#left, 0); }, undefined, false);
     this.setState32('exitReason', repeats);
+    fn.if(stops, () => {
+      // a slice must end, however long the instruction goes on
+      fn.unless(w.and(repeats, w.i32(REPEATS_A_TURN - 1)), () => { fn.drop(w.atomic('i32', ATOMIC_OR, [w.i32(this.stateAddress('pending')), w.i32(1)], 0, 2)); });
+      this.#leaveAt(this.#step.delta, this.#left, 0);
+    }, undefined, false);
     if (this.#step.traits.writesFlags) this.flushFlags();
     fn.br(again);
   }
