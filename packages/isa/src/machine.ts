@@ -277,6 +277,10 @@ export abstract class Machine {
   /** Bytes from an offset on that a segment's limit allows (i64); 'source': the operand's own segment. Default: not known to be any. */
   bulkLimit(_segment: number | 'source', _offset: Expr): Expr { return w.i64(0); }
 
+  /** A hardly ever taken way that has nothing to do with flags. */
+  rarely(condition: Expr, then: () => void): void { this.fn.if(condition, then, undefined, false); }
+  /** A check that, once made, holds while code runs on in one piece, whatever other instructions do; `name` tells checks apart. */
+  once(_name: string, check: () => void): void { check(); }
   unless(condition: Expr, then: () => void): void { this.fn.unless(condition, then); }
   when(condition: Expr, then: () => void, otherwise?: () => void): void { this.fn.if(condition, then, otherwise); }
   select(condition: Expr, yes: Expr, no: Expr): Expr { return this.fn.let(w.select(condition, yes, no)); }

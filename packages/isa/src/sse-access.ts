@@ -16,7 +16,8 @@ const CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR4_OSFXSR = 0x200, CR4_OSXMMEXCPT = 0
 const ES = 0x80;
 
 /** SSE instructions: #UD with CR0.EM or without CR4.OSFXSR, #NM with CR0.TS. SDM vol 3A §2.5, table 13-1 */
-export function checkSse(m: Machine): void {
+export function checkSse(m: Machine): void { m.once('sse', () => { checkSseNow(m); }); }
+function checkSseNow(m: Machine): void {
   const cr0 = low(m, 'cr0'), disabled = w.xor(w.and(low(m, 'cr4'), w.i32(CR4_OSFXSR)), w.i32(CR4_OSFXSR));
   m.when(w.or(w.and(cr0, w.i32(CR0_EM | CR0_TS)), disabled), () => {
     m.faultIf(w.or(w.and(low(m, 'cr0'), w.i32(CR0_EM)), disabled), UD);
@@ -25,7 +26,8 @@ export function checkSse(m: Machine): void {
 }
 
 /** VEX instructions: CR4.OSXSAVE and XCR0 SSE+AVX, then #NM with CR0.TS. SDM vol 2 table 2-18 (EM has no effect). */
-export function checkAvx(m: Machine): void {
+export function checkAvx(m: Machine): void { m.once('avx', () => { checkAvxNow(m); }); }
+function checkAvxNow(m: Machine): void {
   const off = w.or(w.xor(w.and(low(m, 'cr4'), w.i32(CR4_OSXSAVE)), w.i32(CR4_OSXSAVE)), w.xor(w.and(low(m, 'xcr0'), w.i32(6)), w.i32(6)));
   m.when(w.or(w.and(low(m, 'cr0'), w.i32(CR0_TS)), off), () => {
     m.faultIf(off, UD);
@@ -35,16 +37,18 @@ export function checkAvx(m: Machine): void {
 
 /** MMX instructions: #UD with CR0.EM, #NM with CR0.TS, a pending x87 exception first. */
 export function checkMmx(m: Machine): void {
-  m.when(w.and(low(m, 'cr0'), w.i32(CR0_EM | CR0_TS)), () => {
-    m.faultIf(w.and(low(m, 'cr0'), w.i32(CR0_EM)), UD);
-    m.fault(NM);
+  m.once('mmx', () => {
+    m.when(w.and(low(m, 'cr0'), w.i32(CR0_EM | CR0_TS)), () => {
+      m.faultIf(w.and(low(m, 'cr0'), w.i32(CR0_EM)), UD);
+      m.fault(NM);
+    });
   });
   checkPending(m);
 }
 
 /** x87 instructions: #NM with CR0.EM or CR0.TS; `waiting` ones report a pending exception. */
 export function checkX87(m: Machine, waiting = true): void {
-  m.faultIf(w.and(low(m, 'cr0'), w.i32(CR0_EM | CR0_TS)), NM);
+  m.once('x87', () => { m.faultIf(w.and(low(m, 'cr0'), w.i32(CR0_EM | CR0_TS)), NM); });
   if (waiting) checkPending(m);
 }
 

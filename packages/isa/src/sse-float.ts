@@ -8,7 +8,7 @@ import type { Expr } from '@vmm/wasm';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import { checkSse, readF32, readF64, readVector } from './sse-access.ts';
-import { afterSoftFloat, isUnusual, softMode } from './sse-mxcsr.ts';
+import { afterSoftFloat, isUnusual, PRECISION_CLEAR, softMode, unusualBits } from './sse-mxcsr.ts';
 import * as v from './sse-wasm.ts';
 
 type Operation = (a: Expr, b: Expr) => Expr;
@@ -29,7 +29,7 @@ interface Arithmetic { readonly scalar: Operation; readonly ps: Operation; reado
 /** x86 minimum and maximum return the second operand when either is NaN or both are zero; their NaNs need no repair. */
 const MIN: Operation = (a, b) => w.select(w.flt(a, b), a, b), MAX: Operation = (a, b) => w.select(w.fgt(a, b), a, b);
 
-const ARITHMETIC: Readonly<Record<string, Arithmetic>> = {
+export const ARITHMETIC: Readonly<Record<string, Arithmetic>> = {
   add: { scalar: w.add, ps: v.addF32, pd: v.addF64 },
   sub: { scalar: w.sub, ps: v.subF32, pd: v.subF64 },
   mul: { scalar: w.mul, ps: v.mulF32, pd: v.mulF64 },
@@ -68,7 +68,7 @@ function hasSuspectResult(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b
   return w.eqz(w.or(normal, cause === undefined ? isZero(r) : w.and(isZero(r), cause)));
 }
 /** The same for all lanes. */
-function isSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr): Expr {
+export function isSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr): Expr {
   const single = format === 'ps', ne = precisionOf(format).vectorNe, [eq, lt, le] = single ? [v.eqF32, v.ltF32, v.leF32] as const : [v.eqF64, v.ltF64, v.leF64] as const;
   const type = single ? 'f32' : 'f64', denormal = a === b ? isDenormalLane(type, a) : v.or(isDenormalLane(type, a), isDenormalLane(type, b));
   if (isExtreme(name)) return v.anyTrue(v.or(denormal, v.or(ne(a, a), ne(b, b))));
@@ -78,11 +78,63 @@ function isSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b:
   return w.eqz((single ? v.allTrue32 : v.allTrue64)(v.andNot(v.or(normal, cause === undefined ? isZero(r) : v.and(isZero(r), cause)), denormal)));
 }
 
+/**
+ * A quick form of the same (i32, not 0 if so), in integer lanes: it also takes the smallest normal number for suspect, and zeros where they may be the trace of an
+ * underflow. Only the sign, top bit of the high word, is looked at in the end.
+ */
+export function mayBeSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr, let_: (value: Expr) => Expr): Expr {
+  const single = format === 'ps', high = (word: number): Expr => (single ? v.dwords(word) : v.dwords(0, word));
+  const magnitude = (x: Expr): Expr => v.and(x, single ? v.dwords(0x7fff_ffff) : v.qwords([0xffff_ffff, 0x7fff_ffff]));
+  const smallest = high(single ? 0x0080_0000 : 0x0010_0000), largest = high(single ? 0x7f7f_ffff : 0x7fef_ffff), size = let_(magnitude(r));
+  const mask = single ? v.bitmask32 : v.bitmask64, isLarge = v.sub32(largest, size);
+  if (name === 'mul' || name === 'div' || name === 'sqrt') {
+    const least = v.minU32(a === b ? magnitude(a) : v.minU32(magnitude(a), magnitude(b)), size);
+    return mask(v.or(v.sub32(least, smallest), isLarge));
+  }
+  // zeros are none: less 1 they are the largest of all
+  const less = (x: Expr): Expr => (single ? v.sub32(x, v.dwords(1)) : v.sub64(x, v.qwords([1, 0])));
+  const least = let_(v.minU32(v.minU32(less(magnitude(a)), less(magnitude(b))), less(size)));
+  return mask(v.or(v.not(v.eq32(v.maxU32(least, smallest), least)), isLarge));
+}
+
+/** Lanes (masks) where an ordinary result is exact for certain; undefined: nothing quick says so. Of a sum, one of the differences is always exact (Dekker 1971). */
+export function exactLanes(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr): Expr | undefined {
+  const single = format === 'ps', [add, subtract, eq] = single ? [v.addF32, v.subF32, v.eqF32] as const : [v.addF64, v.subF64, v.eqF64] as const;
+  switch (name) {
+    case 'add': return v.and(eq(subtract(r, a), b), eq(subtract(r, b), a));
+    case 'sub': return v.and(eq(add(r, b), a), eq(subtract(a, r), b));
+    // significands of half the bits
+    case 'mul': return v.eq32(v.and(v.or(a, b), single ? v.dwords(0xfff) : v.dwords(0x07ff_ffff, 0)), v.zero());
+    default: return undefined;
+  }
+}
+/** The same of scalars (i32). */
+function isExact(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr | undefined {
+  switch (name) {
+    case 'add': return w.and(w.eq(w.sub(r, a), b), w.eq(w.sub(r, b), a));
+    case 'sub': return w.and(w.eq(w.add(r, b), a), w.eq(w.sub(a, r), b));
+    case 'mul': return type === 'f32' ? w.eqz(w.and(w.or(v.bitsOfF32(a), v.bitsOfF32(b)), w.i32(0xfff))) : w.eqz(w.and(w.or(v.bitsOfF64(a), v.bitsOfF64(b)), w.i64(0x07ff_ffff)));
+    default: return undefined;
+  }
+}
+
+/** What is done where a native result will not do: it is suspect, or MXCSR is unusual in more than a clear precision flag and the result not exact. */
+function orSoftly(m: Machine, name: string, suspect: Expr, exact: Expr | undefined, softly: () => void): void {
+  if (isExtreme(name) || exact === undefined) {
+    m.when(w.or(isUnusual(m, !isExtreme(name)), suspect), softly);
+    return;
+  }
+  const bits = m.let(unusualBits(m)), isSuspect = m.let(suspect);
+  m.when(w.or(bits, isSuspect), () => {
+    m.rarely(w.or(w.or(isSuspect, w.ne(bits, w.i32(PRECISION_CLEAR))), w.eqz(exact)), softly);
+  });
+}
+
 /** Scalar result of `name` on bound floats: native first, soft where MXCSR or the result asks for it. */
 export function scalarArithmetic(m: Machine, name: string, format: Format, a: Expr, b: Expr): Expr {
   const p = precisionOf(format), result = m.local(p.type), r = m.fn.get(result);
   m.fn.set(result, arithmetic(name).scalar(a, b));
-  m.when(w.or(isUnusual(m, !isExtreme(name)), isSuspect(name, p.type, r, a, b)), () => {
+  orSoftly(m, name, isSuspect(name, p.type, r, a, b), isExact(name, p.type, r, a, b), () => {
     const operands = name === 'sqrt' ? [p.bits(b)] : [p.bits(a), p.bits(b)];
     m.fn.set(result, p.fromBits(m.helper(`${p.soft}_${name}`, ...operands, softMode(m))));
     afterSoftFloat(m);
@@ -98,7 +150,8 @@ export function packedArithmetic(m: Machine, name: string, format: 'ps' | 'pd', 
 function repaired(m: Machine, name: string, format: 'ps' | 'pd', native: Expr, a: Expr, b: Expr): Expr {
   const result = m.local('v128'), r = m.fn.get(result);
   m.fn.set(result, native);
-  m.when(w.or(isUnusual(m, !isExtreme(name)), isSuspectPacked(name, format, r, a, b)), () => {
+  const suspect = isExtreme(name) ? isSuspectPacked(name, format, r, a, b) : mayBeSuspectPacked(name, format, r, a, b, (value) => m.let(value)), exact = exactLanes(name, format, r, a, b);
+  orSoftly(m, name, suspect, exact === undefined ? undefined : v.allTrue32(exact), () => {
     m.fn.set(result, m.helper(`${format}_${name}`, a, b));
     afterSoftFloat(m);
   });

@@ -4,8 +4,9 @@ import type { Expr, FunctionBuilder, FunctionRef, ModuleBuilder, ValueType } fro
 import { defineSoftFloat, FLAG, MODE, ORDER } from '@vmm/softfloat';
 import { STATE } from '@vmm/state';
 import { predicateOutcomes } from './sse-compare.ts';
+import { ARITHMETIC, exactLanes, isSuspectPacked } from './sse-float.ts';
 import { defineCryptoHelpers } from './sse-crypto.ts';
-import { raisedFlagsOffset } from './sse-mxcsr.ts';
+import { MXCSR_CONTROL, MXCSR_DEFAULT, PRECISION_CLEAR, raisedFlagsOffset } from './sse-mxcsr.ts';
 import { defineStringCompare } from './sse-strings.ts';
 import * as v from './sse-wasm.ts';
 
@@ -31,7 +32,7 @@ export function defineVectorHelpers(module: ModuleBuilder, stateBase: number): F
     const packed = width === 'f32' ? 'ps' : 'pd';
     for (const name of ['add', 'sub', 'mul', 'div'] as const) functions[`${width}_${name}`] = defineExactFirst(module, width, name, need(functions, `${width}_${name}`));
     for (const name of ['add', 'sub', 'mul', 'div', 'min', 'max']) {
-      functions[`${packed}_${name}`] = definePacked(module, functions, width, (_lane, a, b, mode) => need(functions, `${width}_${name}`).call(a, b, mode));
+      functions[`${packed}_${name}`] = definePacked(module, functions, width, (_lane, a, b, mode) => need(functions, `${width}_${name}`).call(a, b, mode), plainly(name, packed, stateBase));
     }
     functions[`${packed}_sqrt`] = definePacked(module, functions, width, (_lane, _a, b, mode) => need(functions, `${width}_sqrt`).call(b, mode));
     functions[`${packed}_addsub`] = definePacked(module, functions, width, (lane, a, b, mode) => need(functions, `${width}_${lane % 2 === 0 ? 'sub' : 'add'}`).call(a, b, mode));
@@ -127,11 +128,26 @@ function defineExtreme(module: ModuleBuilder, functions: Functions, width: 'f32'
   });
 }
 
+/** Natively after all: translated code also calls for zeros that are none of an underflow's. */
+function plainly(name: string, format: 'ps' | 'pd', stateBase: number): (fn: FunctionBuilder) => void {
+  return (fn) => {
+    const operation = ARITHMETIC[name]?.[format], a = fn.param(0), b = fn.param(1);
+    if (operation === undefined) return;
+    const r = fn.let(operation(a, b)), exact = exactLanes(name, format, r, a, b);
+    if (exact === undefined) return;
+    const mxcsr = fn.let(w.load('i32', 32, w.i32(0), stateBase + STATE.mxcsr)), isUsual = w.eq(w.and(mxcsr, w.i32(MXCSR_CONTROL)), w.i32(MXCSR_DEFAULT));
+    fn.if(w.and(isUsual, w.eqz(isSuspectPacked(name, format, r, a, b))), () => {
+      fn.if(w.or(w.and(mxcsr, w.i32(PRECISION_CLEAR)), v.allTrue32(exact)), () => { fn.return(r); });
+    });
+  };
+}
+
 type LaneOperation = (lane: number, a: Expr, b: Expr, mode: Expr) => Expr;
 
 /** (a, b) → v128, by a soft operation on each lane. */
-function definePacked(module: ModuleBuilder, functions: Functions, width: 'f32' | 'f64', operation: LaneOperation): FunctionRef {
+function definePacked(module: ModuleBuilder, functions: Functions, width: 'f32' | 'f64', operation: LaneOperation, before: (fn: FunctionBuilder) => void = () => undefined): FunctionRef {
   return module.define(['v128', 'v128'], ['v128'], (fn) => {
+    before(fn);
     const mode = fn.let(need(functions, 'sse_mode').call());
     fn.return(eachLane(fn, width, (lane) => operation(lane, laneOf(width, fn.param(0), lane), laneOf(width, fn.param(1), lane), mode)));
   });

@@ -21,9 +21,13 @@ const MXCSR_PE = 0x20;
  * clear and could become set.
  */
 export function isUnusual(m: Machine, mayRound = true): Expr {
-  const looked = mayRound ? MXCSR_CONTROL | MXCSR_PE : MXCSR_CONTROL, expected = mayRound ? MXCSR_DEFAULT | MXCSR_PE : MXCSR_DEFAULT;
-  return w.ne(w.and(w.load('i32', 32, w.i32(0), m.stateAddress('mxcsr')), w.i32(looked)), w.i32(expected));
+  return mayRound ? w.ne(unusualBits(m), w.i32(0)) : w.ne(w.and(mxcsr(m), w.i32(MXCSR_CONTROL)), w.i32(MXCSR_DEFAULT));
 }
+/** What MXCSR has that `isUnusual` means; PRECISION_CLEAR: nothing but a precision flag that is still clear. */
+export function unusualBits(m: Machine): Expr { return w.xor(w.and(mxcsr(m), w.i32(MXCSR_CONTROL | MXCSR_PE)), w.i32(MXCSR_DEFAULT | MXCSR_PE)); }
+export const PRECISION_CLEAR = MXCSR_PE;
+
+function mxcsr(m: Machine): Expr { return w.load('i32', 32, w.i32(0), m.stateAddress('mxcsr')); }
 
 /** The soft-float `mode` argument for MXCSR as it stands. */
 export function softMode(m: Machine): Expr { return m.helper('sse_mode'); }

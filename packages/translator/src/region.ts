@@ -15,6 +15,7 @@ import type { TranslatorMachine } from './translator-machine.ts';
 const PAGE = 4096;
 const ACCESS_EXECUTE = 2;
 const NONE_NEARBY: TranslatorMachine['nearby'] = new Map();
+const NONE_CHECKED: TranslatorMachine['checked'] = new Set();
 
 /** Emits one region: structured control flow from the dominator tree, each block through the instruction builders. */
 export class RegionEmitter {
@@ -120,6 +121,7 @@ export class RegionEmitter {
   #join(id: number): void {
     this.#machine.pending = this.#flagsInMemory[id] === 1 ? { type: 'memory' } : { type: 'locals' };
     this.#machine.nearby = NONE_NEARBY;
+    this.#machine.checked = NONE_CHECKED;
     this.#machine.owed = 0;
   }
   /** Before an edge that joins others: the flags where its target expects them. */

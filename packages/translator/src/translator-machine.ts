@@ -40,7 +40,7 @@ export type Outcome = { readonly type: 'next' } | { readonly type: 'dynamic'; re
 
 /** An open window: its host address (0: accesses look up by themselves), and how far its register is from where its offsets count from. */
 interface Near { readonly window: Window; readonly host: Local; readonly adjustment: number }
-export interface Known { readonly pending: Pending; readonly nearby: ReadonlyMap<number, Near>; readonly owed: number }
+export interface Known { readonly pending: Pending; readonly nearby: ReadonlyMap<number, Near>; readonly owed: number; readonly checked: ReadonlySet<string> }
 /** What is known of an address that lies in a window. */
 interface Located { readonly host: Local; readonly at: number; readonly bytes: number; readonly isWritable: boolean }
 
@@ -113,6 +113,8 @@ export class TranslatorMachine extends Machine {
   /** Windows open at this point of the code, by register; never changed in place. */
   nearby: ReadonlyMap<number, Near> = new Map();
   openings: ReadonlyMap<Step, readonly Opening[]> = new Map();
+  /** Checks that have been made on every way to this point; never changed in place. */
+  checked: ReadonlySet<string> = new Set();
   readonly #located = new Map<Expr, Located>();
   #adjustment: { readonly register: number; readonly distance: number } | undefined;
   /** Where a repeated instruction begins once more. */
@@ -372,8 +374,9 @@ export class TranslatorMachine extends Machine {
   }
 
   /** What is known statically at a point where paths part, for the code of the other path. */
-  known(): Known { return { pending: this.pending, nearby: this.nearby, owed: this.owed }; }
-  recall({ pending, nearby, owed }: Known): void {
+  known(): Known { return { pending: this.pending, nearby: this.nearby, owed: this.owed, checked: this.checked }; }
+  recall({ pending, nearby, owed, checked }: Known): void {
+    this.checked = checked;
     this.pending = pending;
     this.nearby = nearby;
     this.owed = owed;
@@ -916,7 +919,18 @@ export class TranslatorMachine extends Machine {
     this.uncommon();
   }
 
+  override once(name: string, check: () => void): void {
+    if (this.checked.has(name)) return;
+    check();
+    this.checked = new Set(this.checked).add(name);
+  }
   override when(condition: Expr, then: () => void, otherwise?: () => void): void {
+    // what is checked on the way through a condition is not checked on the other
+    const { checked } = this;
+    this.#when(condition, then, otherwise);
+    this.checked = checked;
+  }
+  #when(condition: Expr, then: () => void, otherwise?: () => void): void {
     if (w.isConst(condition)) {
       if (condition.lo !== 0) then();
       else otherwise?.();
