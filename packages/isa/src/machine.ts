@@ -15,6 +15,10 @@ export const AUX = { CF: 31, PO: 30, AF: 3, SD: 0 } as const;
 
 export type Flag = 'c' | 'z' | 's' | 'o' | 'p' | 'a';
 
+export function repeatedLanes(lanes: readonly number[]): Expr {
+  return w.v128(new Uint8Array(Uint32Array.from({ length: 4 }, (_, i) => lanes[i % lanes.length] ?? 0).buffer));
+}
+
 /**
  * The abstract machine that instruction builders run on. It emits WebAssembly; what is symbolic and what is static is the subclass's
  * business: the interpreter reads operands from a decoded record, the translator knows them and keeps registers in locals.
@@ -281,6 +285,8 @@ export abstract class Machine {
   rarely(condition: Expr, then: () => void): void { this.fn.if(condition, then, undefined, false); }
   /** A check that, once made, holds while code runs on in one piece, whatever other instructions do; `name` tells checks apart. */
   once(_name: string, check: () => void): void { check(); }
+  /** A vector of 32-bit lanes, repeated to four of them, for use in many places: V8 makes every constant anew where it is used, in three instructions. */
+  constantVector(...lanes: readonly number[]): Expr { return repeatedLanes(lanes); }
   unless(condition: Expr, then: () => void): void { this.fn.unless(condition, then); }
   when(condition: Expr, then: () => void, otherwise?: () => void): void { this.fn.if(condition, then, otherwise); }
   select(condition: Expr, yes: Expr, no: Expr): Expr { return this.fn.let(w.select(condition, yes, no)); }

@@ -1,9 +1,10 @@
 /** What lets a native result pass unexamined, against whole numbers: it must never say that a flag stays clear which does not. */
 import { ModuleBuilder } from '@vmm/wasm';
-import type { Expr } from '@vmm/wasm';
+import type { Expr, FunctionBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { describe, expect, it } from 'vitest';
 import { ARITHMETIC, exactLanes, isSuspectPacked, mayBeSuspectPacked } from './sse-float.ts';
+import { repeatedLanes } from './machine.ts';
 import * as v from './sse-wasm.ts';
 import { Random } from './x87-fast.testing.ts';
 
@@ -13,14 +14,14 @@ interface Judges { readonly isExact: Judge; readonly mayBeSuspect: Judge; readon
 
 function judgesOf(name: (typeof NAMES)[number], format: 'ps' | 'pd'): Judges {
   const module = new ModuleBuilder(), type = format === 'ps' ? 'i32' : 'i64', splat = format === 'ps' ? v.splat32 : v.splat64;
-  const define = (what: keyof Judges, judge: (r: Expr, a: Expr, b: Expr, let_: (value: Expr) => Expr) => Expr): void => {
+  const define = (what: keyof Judges, judge: (r: Expr, a: Expr, b: Expr, fn: FunctionBuilder) => Expr): void => {
     module.export(what, module.define([type, type], ['i32'], (fn) => {
       const a = fn.let(splat(fn.param(0))), b = fn.let(splat(fn.param(1)));
-      fn.return(judge(fn.let(ARITHMETIC[name]![format](a, b)), a, b, (value) => fn.let(value)));
+      fn.return(judge(fn.let(ARITHMETIC[name]![format](a, b)), a, b, fn));
     }));
   };
   define('isExact', (r, a, b) => v.allTrue32(exactLanes(name, format, r, a, b) ?? v.zero()));
-  define('mayBeSuspect', (r, a, b, let_) => w.ne(mayBeSuspectPacked(name, format, r, a, b, let_), w.i32(0)));
+  define('mayBeSuspect', (r, a, b, fn) => w.ne(mayBeSuspectPacked(name, format, r, a, b, { let: (value) => fn.let(value), constantVector: (...lanes) => repeatedLanes(lanes) }), w.i32(0)));
   define('isSuspect', (r, a, b) => isSuspectPacked(name, format, r, a, b));
   return new WebAssembly.Instance(new WebAssembly.Module(module.finish())).exports as unknown as Judges;
 }

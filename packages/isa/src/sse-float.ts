@@ -57,7 +57,7 @@ export function isDenormalLane(type: 'f32' | 'f64', x: Expr): Expr {
 }
 
 /** Whether the native result may hide an exception: of a denormal operand, or because it is neither a normal number nor a zero that must be one (i32). */
-function isSuspect(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr {
+export function isSuspect(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr {
   const denormal = a === b ? isDenormal(type, a) : w.or(isDenormal(type, a), isDenormal(type, b));
   return w.or(denormal, hasSuspectResult(name, type, r, a, b));
 }
@@ -82,19 +82,25 @@ export function isSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: E
  * A quick form of the same (i32, not 0 if so), in integer lanes: it also takes the smallest normal number for suspect, and zeros where they may be the trace of an
  * underflow. Only the sign, top bit of the high word, is looked at in the end.
  */
-export function mayBeSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr, let_: (value: Expr) => Expr): Expr {
-  const single = format === 'ps', high = (word: number): Expr => (single ? v.dwords(word) : v.dwords(0, word));
-  const magnitude = (x: Expr): Expr => v.and(x, single ? v.dwords(0x7fff_ffff) : v.qwords([0xffff_ffff, 0x7fff_ffff]));
-  const smallest = high(single ? 0x0080_0000 : 0x0010_0000), largest = high(single ? 0x7f7f_ffff : 0x7fef_ffff), size = let_(magnitude(r));
+export function mayBeSuspectPacked(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, b: Expr, m: Pick<Machine, 'let' | 'constantVector'>): Expr {
+  const single = format === 'ps', high = (word: number): Expr => (single ? m.constantVector(word) : m.constantVector(0, word));
+  const magnitude = (x: Expr): Expr => v.and(x, single ? m.constantVector(0x7fff_ffff) : m.constantVector(0xffff_ffff, 0x7fff_ffff));
+  const smallest = high(single ? 0x0080_0000 : 0x0010_0000), largest = high(single ? 0x7f7f_ffff : 0x7fef_ffff), size = m.let(magnitude(r));
   const mask = single ? v.bitmask32 : v.bitmask64, isLarge = v.sub32(largest, size);
   if (name === 'mul' || name === 'div' || name === 'sqrt') {
     const least = v.minU32(a === b ? magnitude(a) : v.minU32(magnitude(a), magnitude(b)), size);
     return mask(v.or(v.sub32(least, smallest), isLarge));
   }
   // zeros are none: less 1 they are the largest of all
-  const less = (x: Expr): Expr => (single ? v.sub32(x, v.dwords(1)) : v.sub64(x, v.qwords([1, 0])));
-  const least = let_(v.minU32(v.minU32(less(magnitude(a)), less(magnitude(b))), less(size)));
-  return mask(v.or(v.not(v.eq32(v.maxU32(least, smallest), least)), isLarge));
+  const less = (x: Expr): Expr => (single ? v.add32 : v.add64)(x, v.dwords(0xffff_ffff));
+  const least = m.let(v.minU32(v.minU32(less(magnitude(a)), less(magnitude(b))), less(size)));
+  return w.xor(mask(v.andNot(v.eq32(v.maxU32(least, smallest), least), isLarge)), w.i32(single ? 15 : 3));
+}
+
+function mayBeSuspectScalar(m: Machine, name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr, lanes: { readonly a?: Expr; readonly b?: Expr }): Expr {
+  const inLane = (x: Expr, there?: Expr): Expr => there ?? (type === 'f32' ? v.splatF32(x) : v.splatF64(x));
+  const vb = inLane(b, lanes.b), va = a === b ? vb : inLane(a, lanes.a);
+  return w.and(mayBeSuspectPacked(name, type === 'f32' ? 'ps' : 'pd', inLane(r), va, vb, m), w.i32(1));
 }
 
 /** Lanes (masks) where an ordinary result is exact for certain; undefined: nothing quick says so. Of a sum, one of the differences is always exact (Dekker 1971). */
@@ -109,7 +115,7 @@ export function exactLanes(name: string, format: 'ps' | 'pd', r: Expr, a: Expr, 
   }
 }
 /** The same of scalars (i32). */
-function isExact(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr | undefined {
+export function isExact(name: string, type: 'f32' | 'f64', r: Expr, a: Expr, b: Expr): Expr | undefined {
   switch (name) {
     case 'add': return w.and(w.eq(w.sub(r, a), b), w.eq(w.sub(r, b), a));
     case 'sub': return w.and(w.eq(w.add(r, b), a), w.eq(w.sub(a, r), b));
@@ -130,11 +136,15 @@ function orSoftly(m: Machine, name: string, suspect: Expr, exact: Expr | undefin
   });
 }
 
-/** Scalar result of `name` on bound floats: native first, soft where MXCSR or the result asks for it. */
-export function scalarArithmetic(m: Machine, name: string, format: Format, a: Expr, b: Expr): Expr {
+/**
+ * Scalar result of `name` on bound floats: native first, soft where MXCSR or the result asks for it. `lanes`: vectors with the operands in lane 0, where there are
+ * such: they are looked at without a way out of the vector registers.
+ */
+export function scalarArithmetic(m: Machine, name: string, format: Format, a: Expr, b: Expr, lanes: { readonly a?: Expr; readonly b?: Expr } = {}): Expr {
   const p = precisionOf(format), result = m.local(p.type), r = m.fn.get(result);
   m.fn.set(result, arithmetic(name).scalar(a, b));
-  orSoftly(m, name, isSuspect(name, p.type, r, a, b), isExact(name, p.type, r, a, b), () => {
+  const suspect = isExtreme(name) ? isSuspect(name, p.type, r, a, b) : mayBeSuspectScalar(m, name, p.type, r, a, b, lanes);
+  orSoftly(m, name, suspect, isExact(name, p.type, r, a, b), () => {
     const operands = name === 'sqrt' ? [p.bits(b)] : [p.bits(a), p.bits(b)];
     m.fn.set(result, p.fromBits(m.helper(`${p.soft}_${name}`, ...operands, softMode(m))));
     afterSoftFloat(m);
@@ -150,7 +160,7 @@ export function packedArithmetic(m: Machine, name: string, format: 'ps' | 'pd', 
 function repaired(m: Machine, name: string, format: 'ps' | 'pd', native: Expr, a: Expr, b: Expr): Expr {
   const result = m.local('v128'), r = m.fn.get(result);
   m.fn.set(result, native);
-  const suspect = isExtreme(name) ? isSuspectPacked(name, format, r, a, b) : mayBeSuspectPacked(name, format, r, a, b, (value) => m.let(value)), exact = exactLanes(name, format, r, a, b);
+  const suspect = isExtreme(name) ? isSuspectPacked(name, format, r, a, b) : mayBeSuspectPacked(name, format, r, a, b, m), exact = exactLanes(name, format, r, a, b);
   orSoftly(m, name, suspect, exact === undefined ? undefined : v.allTrue32(exact), () => {
     m.fn.set(result, m.helper(`${format}_${name}`, a, b));
     afterSoftFloat(m);
@@ -176,7 +186,8 @@ function arithmeticEntry(name: string, format: Format): InstructionEntry {
   return { run: (m) => {
     checkSse(m);
     const b = p.read(m, 1), whole = m.read(0), a = name === 'sqrt' ? b : m.let(p.lane(whole, 0));
-    m.write(0, p.withLane(whole, 0, scalarArithmetic(m, name, format, a, b)));
+    const lanes = m.isMemory(1) ? { a: whole } : { a: whole, b: m.read(1) };
+    m.write(0, p.withLane(whole, 0, scalarArithmetic(m, name, format, a, b, lanes)));
   } };
 }
 

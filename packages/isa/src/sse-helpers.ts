@@ -4,7 +4,7 @@ import type { Expr, FunctionBuilder, FunctionRef, ModuleBuilder, ValueType } fro
 import { defineSoftFloat, FLAG, MODE, ORDER } from '@vmm/softfloat';
 import { STATE } from '@vmm/state';
 import { predicateOutcomes } from './sse-compare.ts';
-import { ARITHMETIC, exactLanes, isSuspectPacked } from './sse-float.ts';
+import { ARITHMETIC, DOUBLE, exactLanes, isExact, isSuspect, isSuspectPacked, SINGLE } from './sse-float.ts';
 import { defineCryptoHelpers } from './sse-crypto.ts';
 import { MXCSR_CONTROL, MXCSR_DEFAULT, PRECISION_CLEAR, raisedFlagsOffset } from './sse-mxcsr.ts';
 import { defineStringCompare } from './sse-strings.ts';
@@ -30,7 +30,7 @@ export function defineVectorHelpers(module: ModuleBuilder, stateBase: number): F
   for (const width of ['f32', 'f64'] as const) {
     for (const less of [true, false]) functions[`${width}_${less ? 'min' : 'max'}`] = defineExtreme(module, functions, width, less);
     const packed = width === 'f32' ? 'ps' : 'pd';
-    for (const name of ['add', 'sub', 'mul', 'div'] as const) functions[`${width}_${name}`] = defineExactFirst(module, width, name, need(functions, `${width}_${name}`));
+    for (const name of ['add', 'sub', 'mul', 'div'] as const) functions[`${width}_${name}`] = defineExactFirst(module, width, name, need(functions, `${width}_${name}`), stateBase);
     for (const name of ['add', 'sub', 'mul', 'div', 'min', 'max']) {
       functions[`${packed}_${name}`] = definePacked(module, functions, width, (_lane, a, b, mode) => need(functions, `${width}_${name}`).call(a, b, mode), plainly(name, packed, stateBase));
     }
@@ -82,11 +82,12 @@ function defineFinish(module: ModuleBuilder, stateBase: number): FunctionRef {
  * Natively, if that can be seen to be exact and ordinary: no flag to raise. This is what programs take whose arithmetic has never been inexact, since
  * native code is used without a look only once the precision flag is set. Error-free transformations: Dekker 1971, Knuth 4.2.2.
  */
-function defineExactFirst(module: ModuleBuilder, width: 'f32' | 'f64', name: 'add' | 'sub' | 'mul' | 'div', soft: FunctionRef): FunctionRef {
+function defineExactFirst(module: ModuleBuilder, width: 'f32' | 'f64', name: 'add' | 'sub' | 'mul' | 'div', soft: FunctionRef, stateBase: number): FunctionRef {
   const type: ValueType = width === 'f32' ? 'i32' : 'i64', single = width === 'f32', constant = single ? w.f32 : w.f64;
   const [fromBits, bits] = single ? [v.f32FromBits, v.bitsOfF32] : [v.f64FromBits, v.bitsOfF64];
   return module.define([type, type, 'i32'], [type], (fn) => {
     fn.if(w.eqz(fn.param(2)), () => {
+      fn.scope(() => { plainScalar(fn, name, width, stateBase); });
       const a = fn.let(fromBits(fn.param(0))), b = fn.let(name === 'sub' ? w.fneg(fromBits(fn.param(1))) : fromBits(fn.param(1)));
       const r = fn.let(name === 'mul' ? w.mul(a, b) : name === 'div' ? w.div(a, b) : w.add(a, b));
       // operands and result well inside the range: products of their parts neither over- nor underflow
@@ -133,13 +134,24 @@ function plainly(name: string, format: 'ps' | 'pd', stateBase: number): (fn: Fun
   return (fn) => {
     const operation = ARITHMETIC[name]?.[format], a = fn.param(0), b = fn.param(1);
     if (operation === undefined) return;
-    const r = fn.let(operation(a, b)), exact = exactLanes(name, format, r, a, b);
+    const r = fn.let(operation(a, b)), exact = exactLanes(name, format, r, a, b), eq = format === 'ps' ? v.eqF32 : v.eqF64;
     if (exact === undefined) return;
-    const mxcsr = fn.let(w.load('i32', 32, w.i32(0), stateBase + STATE.mxcsr)), isUsual = w.eq(w.and(mxcsr, w.i32(MXCSR_CONTROL)), w.i32(MXCSR_DEFAULT));
-    fn.if(w.and(isUsual, w.eqz(isSuspectPacked(name, format, r, a, b))), () => {
-      fn.if(w.or(w.and(mxcsr, w.i32(PRECISION_CLEAR)), v.allTrue32(exact)), () => { fn.return(r); });
-    });
+    returnIfPlain(fn, stateBase, r, isSuspectPacked(name, format, r, a, b), v.allTrue32(v.or(exact, eq(r, v.zero()))));
   };
+}
+/** The same of one lane, operands and result as bits. */
+function plainScalar(fn: FunctionBuilder, name: string, type: 'f32' | 'f64', stateBase: number): void {
+  const p = type === 'f32' ? SINGLE : DOUBLE, a = fn.let(p.fromBits(fn.param(0))), b = fn.let(p.fromBits(fn.param(1))), operation = ARITHMETIC[name]?.scalar;
+  if (operation === undefined) return;
+  const r = fn.let(operation(a, b)), exact = isExact(name, type, r, a, b), isZero = w.eq(r, type === 'f32' ? w.f32(0) : w.f64(0));
+  returnIfPlain(fn, stateBase, p.bits(r), isSuspect(name, type, r, a, b), exact === undefined ? isZero : w.or(exact, isZero));
+}
+/** An ordinary zero is exact. */
+function returnIfPlain(fn: FunctionBuilder, stateBase: number, r: Expr, suspect: Expr, exact: Expr): void {
+  const mxcsr = fn.let(w.load('i32', 32, w.i32(0), stateBase + STATE.mxcsr)), isUsual = w.eq(w.and(mxcsr, w.i32(MXCSR_CONTROL)), w.i32(MXCSR_DEFAULT));
+  fn.if(w.and(isUsual, w.eqz(suspect)), () => {
+    fn.if(w.or(w.and(mxcsr, w.i32(PRECISION_CLEAR)), exact), () => { fn.return(r); });
+  });
 }
 
 type LaneOperation = (lane: number, a: Expr, b: Expr, mode: Expr) => Expr;

@@ -1,6 +1,7 @@
 /** WebAssembly SIMD instructions by name (core specification, "Vector instructions"). Lane shapes as there; `S`/`U` signed, unsigned. */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
+import { repeatedLanes } from './machine.ts';
 
 type Binary = (a: Expr, b: Expr) => Expr;
 type Unary = (a: Expr) => Expr;
@@ -75,7 +76,7 @@ export const withLaneF64 = (a: Expr, i: number, value: Expr): Expr => w.lane('v1
 /** Vector constants by element width. */
 export const bytes = (...values: readonly number[]): Expr => w.v128(Uint8Array.from({ length: 16 }, (_, i) => values[i % values.length] ?? 0));
 export const words = (...values: readonly number[]): Expr => w.v128(new Uint8Array(Uint16Array.from({ length: 8 }, (_, i) => values[i % values.length] ?? 0).buffer));
-export const dwords = (...values: readonly number[]): Expr => w.v128(new Uint8Array(Uint32Array.from({ length: 4 }, (_, i) => values[i % values.length] ?? 0).buffer));
+export const dwords = (...values: readonly number[]): Expr => repeatedLanes(values);
 /** 64-bit lanes, each [low, high] words. */
 export const qwords = (...values: readonly (readonly [number, number])[]): Expr => dwords(...[0, 1].flatMap((i) => values[i % values.length] ?? [0, 0]));
 export const zero = (): Expr => bytes(0);

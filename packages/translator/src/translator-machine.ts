@@ -78,6 +78,7 @@ export class TranslatorMachine extends Machine {
   /** Low halves of vector registers, where the region keeps them in locals; upper halves stay in the state block. */
   readonly #vectors: (Local | undefined)[] = [];
   readonly #writtenVectors = new Set<number>();
+  readonly #constants = new Map<string, Local>();
   keepsVectors = false;
   readonly usedHelpers = new Set<string>();
   /** Whether code has used vector registers as memory. */
@@ -204,6 +205,7 @@ export class TranslatorMachine extends Machine {
     this.#registers.forEach((local, number) => {
       if (local !== undefined) fn.set(local, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('gpr', number)));
     });
+    for (const [key, local] of this.#constants) fn.set(local, super.constantVector(...key.split(',').map(Number)));
     this.#vectors.forEach((local, number) => { if (local !== undefined) fn.set(local, this.#vectorHome(number)); });
   }
   #storeRegisters(): void {
@@ -919,6 +921,12 @@ export class TranslatorMachine extends Machine {
     this.uncommon();
   }
 
+  override constantVector(...lanes: readonly number[]): Expr {
+    const key = lanes.join();
+    let local = this.#constants.get(key);
+    if (local === undefined) this.#constants.set(key, local = this.fn.permanentLocal('v128'));
+    return this.fn.get(local);
+  }
   override once(name: string, check: () => void): void {
     if (this.checked.has(name)) return;
     check();
