@@ -45,6 +45,8 @@ describe('vmm', () => {
     ['a kernel that is text', ['run', '--kernel', 'text'], 3, 'kernel'],
     ['a count that is none', ['lockstep', '--guest', 'nano', '--instructions', 'lots'], 2, 'Cannot use --instructions "lots"'],
     ['symbols without a profile', ['run', '--guest', 'nano', '--symbols', 'text'], 2, 'Cannot use symbols without a profile'],
+    ['a profile that cannot be written', ['run', '--guest', 'nano', '--profile', 'no/such/folder/file'], 2, 'Cannot write profile no/such/folder/file: ENOENT'],
+    ['a profile that is a folder', ['run', '--guest', 'nano', '--profile', '.'], 2, 'Cannot write profile .: EISDIR'],
     ['an ELF file that is none', ['explain', '--elf', 'text', '--address', '1000'], 3, 'it is no x86 ELF file'],
     ['an address that is none', ['explain', '--guest', 'nano', '--address', 'here'], 2, 'Cannot read address "here"'],
     ['a missing initrd', ['run', '--kernel', 'text', '--initrd', 'nothing'], 3, 'Cannot read initrd nothing'],

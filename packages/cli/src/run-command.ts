@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { createMachine } from '@vmm/runtime';
 import type { Machine, MachineExit, MachineOptions } from '@vmm/runtime';
 import type { Config } from './config-schema.ts';
@@ -9,6 +8,7 @@ import { EXIT, exitCodeOfMachine } from './exit-code.ts';
 import { findImage } from './image.ts';
 import { MACHINE_NAME } from './machine-name.ts';
 import { writeAll } from './output.ts';
+import { OutputFile } from './output-file.ts';
 import { ProgressLine } from './progress.ts';
 import { describeProfile } from './profile-report.ts';
 import { describeDump, describeError, describeStats } from './report.ts';
@@ -40,12 +40,14 @@ export class RunCommand {
   readonly #startedMs = performance.now();
   #code: number | undefined;
   #symbols: SymbolTable | undefined;
+  readonly #profileFile: OutputFile | undefined;
 
   /** Aborting the signal stops whatever is going on; its reason is the exit code. */
   constructor(config: Config, flags: RunFlags, signal: AbortSignal) {
     this.#config = config;
     this.#flags = flags;
     this.#signal = signal;
+    this.#profileFile = flags.profile === undefined ? undefined : new OutputFile('profile', flags.profile.file);
     const isTerminal = process.stderr.isTTY;
     this.#progress = new ProgressLine({ show: !flags.json && (flags.progress ?? isTerminal), isTerminal });
   }
@@ -61,6 +63,7 @@ export class RunCommand {
   }
 
   async #boot(): Promise<number> {
+    await this.#profileFile?.check();
     const image = await findImage(this.#config, {
       signal: this.#signal, offline: this.#flags.offline,
       progress: (message, fraction) => { this.#step(message, fraction); },
@@ -118,7 +121,7 @@ export class RunCommand {
 
   async #finish(machine: Machine, exit: MachineExit): Promise<number> {
     if (this.#flags.stats) await this.#printStats(machine);
-    if (this.#flags.profile !== undefined) await this.#writeProfile(machine, this.#flags.profile.file);
+    if (this.#profileFile !== undefined) await this.#writeProfile(machine, this.#profileFile);
     this.#emit('exit', exit.reason === 'error' ? { reason: 'error', message: exit.error.message } : exit);
     if (this.#signal.aborted) return this.#signal.reason as number;
     if (this.#code !== undefined) return this.#code;
@@ -137,10 +140,10 @@ export class RunCommand {
     if (!this.#flags.json) writeAll(STDERR, `\n${describeStats(state, performance.now() - this.#startedMs)}`);
   }
 
-  async #writeProfile(machine: Machine, file: string): Promise<void> {
+  async #writeProfile(machine: Machine, file: OutputFile): Promise<void> {
     const profile = await machine.profile().catch(() => undefined);
     if (profile === undefined) return;
-    await writeFile(file, describeProfile(profile, this.#symbols));
+    await file.write(describeProfile(profile, this.#symbols));
     if (!this.#flags.json) writeAll(STDERR, `\n${describeProfile(profile, this.#symbols, TOP_FUNCTIONS)}`);
   }
 
