@@ -2,6 +2,8 @@ import { formKey, INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import { buildInterpreter, finishExtension, importCore, TABLE_SIZE } from './interpreter-module.ts';
 import type { HelperTypes } from './interpreter-module.ts';
+import { keptModule } from './module-store.ts';
+import type { ModuleStore } from './module-store.ts';
 import type { DefineAccess, Handler, InterpreterGeometry } from './interpreter-module.ts';
 import type { InterpreterCore } from './interpreter-machine.ts';
 import { ModuleBuilder } from '@vmm/wasm';
@@ -40,7 +42,8 @@ export class HandlerTable {
   /** Forms that needed an extension module, in the order met. */
   readonly extensions: string[] = [];
 
-  constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports, defineAccess?: DefineAccess) {
+  /** `kept`: where the main module may come from, and what it depends on besides the program. */
+  constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports, defineAccess?: DefineAccess, kept: { readonly store?: ModuleStore | undefined; readonly key: string } = { key: '' }) {
     this.#geometry = geometry;
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
     const env = { memory, table, ...host };
@@ -50,7 +53,7 @@ export class HandlerTable {
     this.crossingCheck = hot.length + 1;
     others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 2 + i); });
     this.#next = handlers.length + 2;
-    const { bytes, helperTypes } = buildInterpreter(geometry, hot, others, defineAccess);
+    const { bytes, helperTypes } = keptModule(kept.store, kept.key, () => buildInterpreter(geometry, hot, others, defineAccess));
     this.#helperTypes = helperTypes;
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
     this.#imports = { env: { memory, table }, core: instance.exports };

@@ -14,6 +14,7 @@ export { DONE, FAULT, REDISPATCH } from './status.ts';
 export type { Delivery, Status } from './status.ts';
 export { PENDING, Vcpu } from './vcpu.ts';
 export type { InterruptPort, MmuContext, RunResult, VcpuOptions } from './vcpu.ts';
+export type { ModuleStore } from './module-store.ts';
 export type { InterpreterGeometry } from './interpreter-module.ts';
 export { REPEATS_A_TURN, tlbEntry } from './interpreter-machine.ts';
 export { jumpEntry } from './interpreter-module.ts';

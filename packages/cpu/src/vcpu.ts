@@ -15,6 +15,7 @@ import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts'
 import { HandlerTable } from './handlers.ts';
 import { MODE } from './mode.ts';
 import type { CpuModel } from './models.ts';
+import type { ModuleStore } from './module-store.ts';
 import type { ApicPort, CpuClock, IoPorts, RandomWord } from './ports.ts';
 import { ADDRESS_MASKS, EXIT, RECORD } from './record.ts';
 import { dumpRegisters } from './register-dump.ts';
@@ -66,6 +67,8 @@ export interface VcpuOptions {
   readonly random?: RandomWord;
   /** Binary translation of hot code. Default: interpretation only. */
   readonly createTranslator?: (context: TranslationContext) => Translator;
+  /** Keeps the interpreter's module for the next start of the same program; for one kind of MMU. Default: it is made anew. */
+  readonly moduleStore?: ModuleStore | undefined;
   /** Further callouts by name: the floating-point package's. */
   readonly callouts?: Partial<Record<CalloutName, Callout>>;
 }
@@ -161,7 +164,7 @@ export class Vcpu {
       },
       interpreted: (host) => this.blocks.interpreted(host >>> 0),
       becameHot: (host) => { this.#translator?.request(host >>> 0); },
-    }, this.mmu.defineAccess?.bind(this.mmu));
+    }, this.mmu.defineAccess?.bind(this.mmu), { store: options.moduleStore, key: [privateBase, memory.ramBase, memory.layout.romBase, memory.layout.attributesBase, memory.layout.totalBytes].join('-') });
     this.blocks = new BlockCache({
       state, privateBase, handlers: this.handlers,
       fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),

@@ -73,8 +73,8 @@ function compileRow(row: Row): void {
   rowInfo[row.index] = info;
 }
 
-/** For each dimension the set of values the row accepts, as a bit mask. */
-interface Candidate { readonly row: number; readonly masks: readonly number[]; readonly specificity: number; readonly widened: boolean }
+/** For each dimension the set of values the row accepts, as a bit mask; `constrained`: the dimensions, as bits, where those are not all. */
+interface Candidate { readonly row: number; readonly masks: readonly number[]; readonly constrained: number; readonly specificity: number; readonly widened: boolean }
 
 const PREFIX_MASK: Readonly<Record<Row['prefix'], number>> = { any: 15, none: 1, '66': 2, f3: 4, f2: 8, 'no-rep': 3 };
 const one = (value: number): number => 1 << value;
@@ -95,13 +95,15 @@ function candidateOf(row: Row, widened = false): Candidate {
     sizeMask(row.addrSizes),
     row.modrm.rexB0 ? 1 : 3,
   ];
-  let specificity = 0;
+  let specificity = 0, constrained = 0;
   for (let d = 0; d < masks.length; d++) {
     const count = DIMENSIONS[d]?.count ?? 1;
     const mask = masks[d] ?? 0;
-    if (mask !== (1 << count) - 1) specificity += Math.log2(count / popcount(mask));
+    if (mask === (1 << count) - 1) continue;
+    specificity += Math.log2(count / popcount(mask));
+    constrained |= 1 << d;
   }
-  return { row: row.index, masks, specificity, widened };
+  return { row: row.index, masks, constrained, specificity, widened };
 }
 
 function popcount(mask: number): number {
@@ -129,23 +131,26 @@ function plant(candidates: readonly Candidate[]): number {
 }
 
 function grow(candidates: readonly Candidate[], from: number): number {
-  const [first] = candidates;
-  if (first === undefined) return -1;
-  if (candidates.length === 1 && first.specificity === 0) return first.row;
-  for (let d = from; d < DIMENSIONS.length; d++) {
-    const { shift, count } = DIMENSIONS[d] ?? { shift: 0, count: 0 };
-    if (candidates.every((c) => c.masks[d] === (1 << count) - 1)) continue;
-    const node = tree.length;
-    tree.push(shift | ((count === 3 ? 3 : count - 1) << 8));
-    for (let v = 0; v < count; v++) tree.push(-1);
-    for (let v = 0; v < count; v++) tree[node + 1 + v] = grow(candidates.filter((c) => ((c.masks[d] ?? 0) >> v) & 1), d + 1);
-    return -2 - node;
+  if (candidates.length === 0) return -1;
+  // every process starts with this: plain loops, which take half the time of array methods before anything is optimized
+  let constrained = 0;
+  for (const c of candidates) constrained |= c.constrained;
+  const left = constrained & -1 << from;
+  if (left === 0) return mostSpecific(candidates);
+  const d = 31 - Math.clz32(left & -left), { shift, count } = DIMENSIONS[d] ?? { shift: 0, count: 0 }, node = tree.length;
+  tree.push(shift | ((count === 3 ? 3 : count - 1) << 8));
+  for (let v = 0; v < count; v++) tree.push(-1);
+  for (let v = 0; v < count; v++) {
+    const accepting: Candidate[] = [];
+    for (const c of candidates) if (((c.masks[d] ?? 0) >> v) & 1) accepting.push(c);
+    tree[node + 1 + v] = grow(accepting, d + 1);
   }
-  return mostSpecific(candidates);
+  return -2 - node;
 }
 
 function mostSpecific(candidates: readonly Candidate[]): number {
   let best = candidates[0] as Candidate;
+  if (candidates.length === 1) return best.row;
   for (const c of candidates) if (c.specificity > best.specificity) best = c;
   const rivals = candidates.filter((c) => c.specificity === best.specificity);
   if (rivals.length > 1) throw new Error(`ambiguous rows: ${rivals.map((c) => rows[c.row]?.text).join(' / ')}`);

@@ -1,5 +1,5 @@
 import { cpuModel, MODE, PENDING, readFlags, Vcpu } from '@vmm/cpu';
-import type { CpuModel, TranslationContext } from '@vmm/cpu';
+import type { CpuModel, ModuleStore, TranslationContext } from '@vmm/cpu';
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { FPU_CALLOUTS } from '@vmm/fpu';
 import { EptMmu } from '@vmm/mmu-ept';
@@ -14,8 +14,9 @@ import type { RunResult } from './run-loop.ts';
 
 const RFLAGS_IF = 0x200;
 
-/** Engine `bare`: the virtual CPU with nothing between it and the guest. */
-export const createCpuEngine: EngineFactory = (parts) => new CpuEngine(parts);
+/** Engine `bare`: the virtual CPU with nothing between it and the guest. `moduleStore`: see `VcpuOptions`. */
+export function cpuEngineFactory(moduleStore?: ModuleStore): EngineFactory { return (parts) => new CpuEngine(parts, moduleStore); }
+export const createCpuEngine = cpuEngineFactory();
 
 /** Instructions: a microsecond or so. Counted time stands still within a slice anyhow. */
 const TSC_TOLERANCE = 256;
@@ -26,7 +27,7 @@ class CpuEngine implements Engine {
   readonly #model: CpuModel;
   readonly #instruction = new Instruction();
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, moduleStore: ModuleStore | undefined) {
     const { config, memory, board, clock } = parts;
     this.#parts = parts;
     this.#model = cpuModel(config.cpu);
@@ -34,7 +35,7 @@ class CpuEngine implements Engine {
       memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu, raiseFpuError: board.raiseFpuError,
       clock: { tscHz: TSC_HZ, readTsc: () => BigInt(Math.floor(clock.now())), readTscNumber: () => Math.floor(clock.now()), toleranceInstructions: config.clock.kind === 'host' && config.clock.scale >= 1 ? TSC_TOLERANCE : 0 },
       createMmu: (context) => new EptMmu(context),
-      callouts: FPU_CALLOUTS,
+      callouts: FPU_CALLOUTS, moduleStore,
       ...(config.clock.kind === 'counted' ? { random: repeatableRandom() } : {}),
       ...(config.engine === 'interpreter' ? {} : { createTranslator: (context: TranslationContext) => new RegionTranslator(context) }),
     });

@@ -1,5 +1,6 @@
 import { serveControl, turn } from '@vmm/bus/node';
-import { createCpuEngine } from './cpu-engine.ts';
+import { cpuEngineFactory } from './cpu-engine.ts';
+import { storeBesideProgram } from './module-store.node.ts';
 import { serveVcpu } from './vcpu-server.ts';
 
-serveVcpu({ serveControl, turn }, createCpuEngine);
+serveVcpu({ serveControl, turn }, cpuEngineFactory(storeBesideProgram(import.meta.url)));

@@ -4,7 +4,7 @@
  * no part in this: they are built. Node only; no dependency but rolldown, which is loaded only to make a bundle.
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const KEPT_BUNDLES = 4;
@@ -61,6 +61,8 @@ async function makeBundle({ root, packageFolder }: Program, sources: readonly st
     await bundle.write({ dir: join(temporary, 'dist'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', format: 'esm' });
     await bundle.close();
     copyFileSync(join(root, packageFolder, 'package.json'), join(temporary, 'package.json'));
+    // for what the program makes of itself at its first start (see `storeBesideProgram`)
+    mkdirSync(join(temporary, 'kept'));
     renameSync(temporary, folder);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
