@@ -286,6 +286,7 @@ export class TranslatorMachine extends Machine {
     fn.later(() => { this.#loadRegisters(); });
     this.pending = { type: 'memory' };
     this.nearby = new Map();
+    this.checked = new Set();
   }
 
   /** The slot of the region that was reached at this address before, in this mode and address space, else 0. */
