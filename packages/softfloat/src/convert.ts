@@ -1,6 +1,6 @@
 /** Conversions between formats and integers, rounding to integral values, comparison. */
 import * as w from '@vmm/wasm';
-import type { Expr, FunctionBuilder, FunctionRef, ModuleBuilder, ValueType } from '@vmm/wasm';
+import type { Expr, FunctionBuilder, FunctionRef, Local, ModuleBuilder, ValueType } from '@vmm/wasm';
 import { FLAG } from './flags.ts';
 import { FORMATS, isInfinite, isNaN, isZero, unpack } from './format.ts';
 import type { Format, Unpacked } from './format.ts';
@@ -51,7 +51,8 @@ export function defineConvert(module: ModuleBuilder, from: Format, target: Targe
   });
 }
 
-function convertNaN(fn: FunctionBuilder, target: Target, a: Unpacked): void {
+/** Ends the function with a quiet NaN of the leading payload bits; significand 0: not supported. */
+export function convertNaN(fn: FunctionBuilder, target: Target, a: Unpacked): void {
   const significand = fn.get(a.significand), format = target.format;
   fn.if(w.eqz(significand), () => { target.invalid(fn); });
   fn.if(w.eqz(w.and(significand, QUIET)), () => { raise(fn, target.flagsAddress, w.i32(FLAG.invalid)); });
@@ -66,43 +67,52 @@ function convertNaN(fn: FunctionBuilder, target: Target, a: Unpacked): void {
   fn.return(w.or(w.or(w.select(fn.get(a.sign), p.sign, format.type === 'i64' ? w.i64(0) : w.i32(0)), p.infinity), bits));
 }
 
-/** Integral part of |a| rounded by `mode`: hi; `inexact` i32. For exponent <= 63. */
-function integral(fn: FunctionBuilder, a: Unpacked, mode: Expr): { value: Expr; inexact: Expr; up: Expr } {
-  const x = { hi: a.significand, lo: fn.local('i64') };
-  fn.set(x.lo, w.i64(0));
+/** Integral part of |a| rounded by `mode`: hi; `inexact` i32. For exponent <= 63. `low`: more bits of the significand. */
+function integral(fn: FunctionBuilder, a: Unpacked & { readonly low?: Local }, mode: Expr): { value: Expr; inexact: Expr; up: Expr } {
+  const x = { hi: a.significand, lo: a.low ?? fn.local('i64') };
+  if (a.low === undefined) fn.set(x.lo, w.i64(0));
   shiftRightJam(fn, x, w.sub(w.i32(63), fn.get(a.exponent)));
   const rest = fn.get(x.lo), up = increment(fn, mode, fn.get(a.sign), rest, w.and(w.wrap(fn.get(x.hi)), w.i32(1)));
   return { value: fn.let(w.add(fn.get(x.hi), w.extendU(up))), inexact: fn.let(w.ne(rest, w.i64(0))), up };
 }
 
-/** f → signed integer of `bits` (16, 32: i32; 64: i64); out of range and NaN: invalid and the most negative number. (operand, mode) */
-export function defineToInteger(module: ModuleBuilder, from: Format, bits: 16 | 32 | 64, flagsAddress: number): FunctionRef {
-  const type: ValueType = bits === 64 ? 'i64' : 'i32', indefinite = bits === 64 ? w.i64(0, 0x8000_0000) : w.i32(-(2 ** (bits - 1)));
-  return module.define([from.type, 'i32'], [type], (fn) => {
+export interface IntegerKind { readonly bits: 16 | 32 | 64; readonly isSigned: boolean }
+
+/** f → integer (16, 32 bits: i32; 64: i64); out of range and NaN: invalid and the most negative signed, the largest unsigned number. (operand, mode) */
+export function defineToInteger(module: ModuleBuilder, from: Format, kind: IntegerKind, flagsAddress: number): FunctionRef {
+  return defineIntegerFrom(module, from.type, kind, flagsAddress, (fn, mode, flags) => unpack(fn, from, fn.param(0), mode, flags));
+}
+/** The same of whatever `take` takes apart. */
+export function defineIntegerFrom(
+  module: ModuleBuilder, from: ValueType, { bits, isSigned }: IntegerKind, flagsAddress: number, take: (fn: FunctionBuilder, mode: Expr, flags: Local) => Unpacked & { readonly low?: Local },
+): FunctionRef {
+  const type: ValueType = bits === 64 ? 'i64' : 'i32';
+  const indefinite = !isSigned ? (bits === 64 ? w.i64(-1) : w.i32(-1)) : bits === 64 ? w.i64(0, 0x8000_0000) : w.i32(-(2 ** (bits - 1)));
+  return module.define([from, 'i32'], [type], (fn) => {
     const flags = fn.local('i32'), mode = fn.param(1);
     fn.set(flags, w.i32(0));
-    const a = unpack(fn, from, fn.param(0), mode, flags);
+    const a = take(fn, mode, flags);
     fn.if(isZero(fn, a), () => { fn.return(type === 'i64' ? w.i64(0) : w.i32(0)); });
     const invalid = (): void => { raise(fn, flagsAddress, w.i32(FLAG.invalid)); fn.return(indefinite); };
     fn.if(w.gtS(fn.get(a.exponent), w.i32(63)), invalid);
     const nonNegative = fn.let(w.geS(fn.get(a.exponent), w.i32(0))), { value, inexact, up } = integral(fn, a, mode);
-    const bound = bits === 64 ? ONE_TOP : w.i64(2 ** (bits - 1));
     // a carry out of 64 bits leaves 0 with an increment
     fn.if(w.and(w.eqz(value), w.and(up, nonNegative)), invalid);
-    fn.if(w.gtU(value, w.sub(bound, w.extendU(w.xor(fn.get(a.sign), w.i32(1))))), invalid);
+    const bound = bits === 64 ? ONE_TOP : w.i64(2 ** (bits - 1)), largest = bits === 64 ? w.i64(-1) : w.i64(2 ** bits - 1);
+    fn.if(w.gtU(value, isSigned ? w.sub(bound, w.extendU(w.xor(fn.get(a.sign), w.i32(1)))) : w.select(fn.get(a.sign), w.i64(0), largest)), invalid);
     fn.if(inexact, () => { raise(fn, flagsAddress, w.or(w.i32(FLAG.inexact), w.mul(up, w.i32(FLAG.roundedUp)))); });
     const signed = fn.let(w.select(fn.get(a.sign), w.sub(w.i64(0), value), value));
     fn.return(type === 'i64' ? signed : w.wrap(signed));
   });
 }
 
-/** Signed i64 → target's format: (destination,)? value, mode. */
-export function defineFromInteger(module: ModuleBuilder, target: Target): FunctionRef {
+/** i64 → target's format: (destination,)? value, mode. */
+export function defineFromInteger(module: ModuleBuilder, target: Target, isSigned = true): FunctionRef {
   const extended = target.format.name === 'x80', parameters: ValueType[] = extended ? ['i32', 'i64', 'i32'] : ['i64', 'i32'];
   return module.define(parameters, target.results, (fn) => {
     const value = fn.param(extended ? 1 : 0);
     fn.if(w.eqz(value), () => { target.zero(fn, w.i32(0)); });
-    const sign = fn.let(w.wrap(w.shrU(value, w.i64(63)))), magnitude = fn.let(w.select(sign, w.sub(w.i64(0), value), value)), shift = fn.let(w.clz(magnitude));
+    const sign = isSigned ? fn.let(w.wrap(w.shrU(value, w.i64(63)))) : w.i32(0), magnitude = isSigned ? fn.let(w.select(sign, w.sub(w.i64(0), value), value)) : value, shift = fn.let(w.clz(magnitude));
     target.round(fn, sign, w.sub(w.i32(63), w.wrap(shift)), w.shl(magnitude, shift), w.i64(0));
     fn.unreachable();
   });

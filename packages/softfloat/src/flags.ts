@@ -17,6 +17,8 @@ export const MODE = {
   flushToZero: 8,
   /** 80-bit: the result's exponent is wrapped by 24576. Other formats: no result, and inexact is judged with an unbounded exponent. */
   overflowUnmasked: 0x10, underflowUnmasked: 0x20,
+  /** With `nearest`: halves go away from zero instead of to even. No x86 instruction asks for it. */
+  tiesAway: 0x40,
   /** 80-bit only, bits 8..15: significand bits to drop: 0 (64-bit precision), 11 (53), 40 (24). */
   dropShift: 8,
 } as const;

@@ -17,7 +17,7 @@ export function raise(fn: FunctionBuilder, flagsAddress: number, flags: Expr): v
 export function increment(fn: FunctionBuilder, mode: Expr, sign: Expr, rest: Expr, odd: Expr): Expr {
   const control = fn.let(w.and(mode, w.i32(MODE.roundingMask))), result = fn.local('i32');
   fn.if(w.eqz(control), () => {
-    fn.set(result, w.or(w.gtU(rest, ONE_TOP), w.and(w.eq(rest, ONE_TOP), odd)));
+    fn.set(result, w.or(w.gtU(rest, ONE_TOP), w.and(w.eq(rest, ONE_TOP), w.or(odd, w.ne(w.and(mode, w.i32(MODE.tiesAway)), w.i32(0))))));
   }, () => {
     const away = w.select(w.eq(control, w.i32(MODE.down)), sign, w.xor(sign, w.i32(1)));
     fn.set(result, w.and(w.and(w.ne(control, w.i32(MODE.truncate)), away), w.ne(rest, w.i64(0))));

@@ -8,7 +8,7 @@ function instantiate(): { call: Record<string, Call>; takeFlags: () => number; d
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const module = new ModuleBuilder();
   module.importMemory({ module: 'env', name: 'memory', minimumPages: 1, maximumPages: 1, shared: true });
-  const functions = defineSoftFloat(module, { flagsAddress: 0 });
+  const functions = defineSoftFloat(module, { flagsAddress: 0, unsigned: true, quad: true });
   for (const [name, ref] of Object.entries(functions)) module.export(name, ref);
   const instance = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), { env: { memory } });
   const data = new DataView(memory.buffer);
@@ -104,8 +104,72 @@ describe('conversions', () => {
     expect(ofBits(soft.call['i64_to_f64']!(-3n, 0))).toBe(-3);
     expect(ofBits(soft.call['f64_round']!(bitsOf(2.5), 0))).toBe(2);
   });
+  it('rounds halves away from zero where asked', () => {
+    const round = (value: number, mode: number): number => ofBits(soft.call['f64_round']!(bitsOf(value), mode));
+    expect([0.5, 2.5, -2.5, 2.25].map((value) => round(value, MODE.tiesAway))).toEqual([1, 3, -3, 2]);
+    expect([0.5, 2.5, -2.5].map((value) => round(value, MODE.nearest))).toEqual([0, 2, -2]);
+  });
+  it('turns doubles into unsigned integers: what does not fit is invalid and all ones', () => {
+    soft.takeFlags();
+    expect(soft.call['f64_to_ui32']!(bitsOf(4294967295), 0)).toBe(-1);
+    expect(soft.takeFlags()).toBe(0);
+    expect([-1, 4294967296, NaN].map((value) => [soft.call['f64_to_ui32']!(bitsOf(value), 0), soft.takeFlags()])).toEqual([[-1, FLAG.invalid], [-1, FLAG.invalid], [-1, FLAG.invalid]]);
+    expect(soft.call['f64_to_ui64']!(bitsOf(2 ** 63), 0)).toBe(-(2n ** 63n));
+    expect(ofBits(soft.call['ui64_to_f64']!(-(2n ** 63n), 0))).toBe(2 ** 63);
+  });
   it('orders numbers', () => {
     const order = (a: number, b: number): unknown => soft.call['f64_compare']!(bitsOf(a), bitsOf(b), 1, 0);
     expect([order(1, 2), order(2, 1), order(-1, -2), order(0, -0), order(-1, 1), order(0, -1), order(NaN, 1), order(1, 1)]).toEqual([1, 2, 2, 0, 1, 2, 3, 0]);
+  });
+});
+
+describe('the 128-bit format', () => {
+  const at = 128, other = 160;
+  const quad = (address = at): string => (BigInt.asUintN(64, soft.data.getBigInt64(address + 8, true)) << 64n | BigInt.asUintN(64, soft.data.getBigInt64(address, true))).toString(16).padStart(32, '0');
+  const put = (hex: string, address = at): void => { soft.data.setBigUint64(address + 8, BigInt(`0x${hex.slice(0, 16)}`), true); soft.data.setBigUint64(address, BigInt(`0x${hex.slice(16)}`), true); };
+
+  it.each([[1, '3fff0000000000000000000000000000'], [-2.5, 'c0004000000000000000000000000000'], [2 ** -1074, '3bcd0000000000000000000000000000'], [Infinity, '7fff0000000000000000000000000000'], [-0, '80000000000000000000000000000000']])('holds the double %d', (value, hex) => {
+    soft.call['f64_to_f128']!(at, bitsOf(value), 0);
+    expect(quad()).toBe(hex);
+    expect(ofBits(soft.call['f128_to_f64']!(at, 0))).toBe(value);
+  });
+  it('goes there and back from every double without loss', () => {
+    for (const [a] of doubles(5_000)) {
+      if (Number.isNaN(a)) continue;
+      soft.call['f64_to_f128']!(at, bitsOf(a), 0);
+      if (!Object.is(ofBits(soft.call['f128_to_f64']!(at, 0)), a)) expect([a, quad()]).toEqual([a, '']);
+    }
+  });
+  it('is rounded in every mode, with flags', () => {
+    // one and a bit far below a double's last
+    put('3fff0000000000000000000000000001');
+    soft.takeFlags();
+    const values = [0, 1, 2, 3].map((mode) => [ofBits(soft.call['f128_to_f64']!(at, mode)), soft.takeFlags()]);
+    expect(values).toEqual([[1, FLAG.inexact], [1, FLAG.inexact], [1 + 2 ** -52, FLAG.inexact | FLAG.roundedUp], [1, FLAG.inexact]]);
+    put('7ffe0000000000000000000000000000');
+    expect([of32(soft.call['f128_to_f32']!(at, 0)), soft.takeFlags() & 0x3f]).toEqual([Infinity, FLAG.overflow | FLAG.inexact]);
+  });
+  it('quiets NaNs and keeps the head of their payload, even one that only the low half holds', () => {
+    put('7fff0000000000000000000000000001');
+    soft.takeFlags();
+    expect(soft.call['f128_to_f64']!(at, 0)).toBe(0x7ff8_0000_0000_0000n);
+    expect(soft.takeFlags()).toBe(FLAG.invalid);
+    soft.call['f64_to_f128']!(at, 0x7ff0_0000_0000_0001n, 0);
+    expect([quad(), soft.takeFlags()]).toEqual(['7fff8000000000001000000000000000', FLAG.invalid]);
+  });
+  it('becomes integers and comes from them', () => {
+    soft.call['ui64_to_f128']!(at, -1n, 0);
+    expect([quad(), soft.call['f128_to_ui64']!(at, 0)]).toEqual(['403efffffffffffffffe000000000000', -1n]);
+    soft.call['i64_to_f128']!(at, -3n, 0);
+    expect([soft.call['f128_to_i64']!(at, 0), soft.call['f128_to_i32']!(at, 0)]).toEqual([-3n, -3]);
+    put('40004000000000000000000000000000');
+    soft.takeFlags();
+    soft.call['f128_round']!(at, at, 0);
+    expect([quad(), soft.takeFlags()]).toEqual(['40000000000000000000000000000000', FLAG.inexact]);
+  });
+  it('is ordered', () => {
+    put('3fff0000000000000000000000000000');
+    put('3fff0000000000000000000000000001', other);
+    expect([[at, other], [other, at], [at, at]].map(([a = 0, b = 0]) => soft.call['f128_compare']!(a, b, 1, 0))).toEqual([1, 2, 0]);
   });
 });

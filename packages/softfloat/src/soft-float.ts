@@ -3,6 +3,7 @@ import { defineAdd, defineDivide, defineFusedMultiplyAdd, defineMultiply, define
 import { defineCompare, defineConvert, defineExpand, defineFromInteger, defineRoundToIntegral, defineToInteger } from './convert.ts';
 import { defineExtract, defineFromBcd, defineRemainder, defineScale, defineToBcd } from './extended.ts';
 import { FORMATS } from './format.ts';
+import { defineQuad } from './quad.ts';
 import { makeTarget } from './target.ts';
 
 export interface SoftFloatOptions {
@@ -12,16 +13,20 @@ export interface SoftFloatOptions {
   readonly quotientAddress?: number;
   /** Half-precision arithmetic too, which no x86 instruction before AVX-512 has. Default: conversions only. */
   readonly half?: boolean;
+  /** Conversions between formats and unsigned integers too, `f64_to_ui32`, `ui64_to_f64` and their like. Default: none. */
+  readonly unsigned?: boolean;
+  /** The 128-bit format too: `f32_to_f128`, `f128_to_x80`, `f128_to_i64`, `f128_round`, `f128_compare` and their like; no arithmetic. Default: nothing of it. */
+  readonly quad?: boolean;
 }
 
 /**
- * Defines all operations in a module that has a memory. Bits of f32 and f16 are i32, of f64 i64; an x80 is the i32 address of 10 bytes (results
+ * Defines all operations in a module that has a memory. Bits of f32 and f16 are i32, of f64 i64; an x80 is the i32 address of 10 bytes, an f128 of 16 (results
  * go to an address given first, which may be an operand's). The last argument is `mode` (`MODE`). Names: `f64_add`, `x80_div`, `f32_to_f64`, `f64_to_i32`,
  * `i64_to_x80`, `x80_compare` (a, b, quiet, mode), `f64_fma` (a, b, c, negateProduct, negateAddend, mode), `x80_round`,
  * `f64_expand` (destination, bits).
  */
 export function defineSoftFloat(module: ModuleBuilder, options: SoftFloatOptions): Readonly<Record<string, FunctionRef>> {
-  const functions: Record<string, FunctionRef> = {}, { flagsAddress, quotientAddress = flagsAddress + 4, half = false } = options;
+  const functions: Record<string, FunctionRef> = {}, { flagsAddress, quotientAddress = flagsAddress + 4, half = false, unsigned = false, quad = false } = options;
   const targets = Object.values(FORMATS).map((format) => makeTarget(module, format, flagsAddress));
   for (const target of targets) {
     const { name } = target.format;
@@ -39,7 +44,11 @@ export function defineSoftFloat(module: ModuleBuilder, options: SoftFloatOptions
     functions[`${name}_compare`] = defineCompare(module, target.format, flagsAddress);
     functions[`${name}_nan`] = target.nanRef;
     functions[`i64_to_${name}`] = defineFromInteger(module, target);
-    for (const bits of [16, 32, 64] as const) functions[`${name}_to_i${bits}`] = defineToInteger(module, target.format, bits, flagsAddress);
+    for (const bits of [16, 32, 64] as const) functions[`${name}_to_i${bits}`] = defineToInteger(module, target.format, { bits, isSigned: true }, flagsAddress);
+    if (unsigned) {
+      functions[`ui64_to_${name}`] = defineFromInteger(module, target, false);
+      for (const bits of [32, 64] as const) functions[`${name}_to_ui${bits}`] = defineToInteger(module, target.format, { bits, isSigned: false }, flagsAddress);
+    }
     if (name !== 'x80') { functions[`${name}_fma`] = defineFusedMultiplyAdd(module, target); continue; }
     const fromInteger = functions['i64_to_x80'] as FunctionRef;
     functions['x80_scale'] = defineScale(module, target);
@@ -50,5 +59,5 @@ export function defineSoftFloat(module: ModuleBuilder, options: SoftFloatOptions
     functions['x80_to_bcd'] = defineToBcd(module, flagsAddress);
     functions['bcd_to_x80'] = defineFromBcd(module, fromInteger);
   }
-  return functions;
+  return quad ? { ...functions, ...defineQuad(module, targets, flagsAddress, unsigned) } : functions;
 }

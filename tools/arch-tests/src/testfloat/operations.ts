@@ -1,6 +1,6 @@
-/** TestFloat's functions, roundings and precisions, as far as an x86 has them. */
+/** TestFloat's functions, roundings and precisions: what an x86 has, and what `@vmm/softfloat` has beyond. */
 
-export const ROUNDINGS = ['near_even', 'minMag', 'min', 'max'] as const;
+const ROUNDINGS = ['near_even', 'minMag', 'min', 'max', 'near_maxMag'] as const;
 export type Rounding = (typeof ROUNDINGS)[number];
 export type Precision = 80 | 64 | 32;
 
@@ -13,10 +13,11 @@ export interface Operation {
 }
 
 export type Kind = 'convert' | 'compare' | 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'sqrt' | 'mulAdd' | 'roundToInt';
-/** Types by our names: f16 f32 f64 x80, i32 i64 ui32 ui64. */
+/** Types by our names: f16 f32 f64 x80 f128, i32 i64 ui32 ui64. */
 export interface Types { readonly kind: Kind; readonly from: string; readonly to: string }
 
-export const isExtended = (type: string): boolean => type === 'x80';
+/** Passed by address. */
+export const isExtended = (type: string): boolean => type === 'x80' || type === 'f128';
 const ours = (type: string): string => (type === 'extF80' ? 'x80' : type);
 
 export function typesOf({ name }: Operation): Types {
@@ -27,7 +28,7 @@ export function typesOf({ name }: Operation): Types {
   return { kind, from: ours(type), to: kind === 'compare' ? 'bool' : ours(type) };
 }
 
-const FLOATS = ['f16', 'f32', 'f64', 'extF80'], INTEGERS = ['i32', 'i64'];
+const FLOATS = ['f16', 'f32', 'f64', 'extF80'], ALL_FLOATS = [...FLOATS, 'f128'], INTEGERS = ['i32', 'i64', 'ui32', 'ui64'];
 const ARITHMETIC = ['add', 'sub', 'mul', 'div', 'sqrt'], COMPARISONS = ['eq', 'le', 'lt', 'eq_signaling', 'le_quiet', 'lt_quiet'];
 
 /** Every stream: each function with the roundings and precisions that make a difference to it. */
@@ -36,15 +37,17 @@ export function operations(): Operation[] {
   const add = (name: string, roundings: readonly Rounding[] = ROUNDINGS, precisions: readonly Precision[] = [80]): void => {
     for (const precision of precisions) for (const rounding of roundings) all.push({ name, rounding, precision });
   };
-  for (const from of FLOATS) for (const to of FLOATS) if (from !== to) add(`${from}_to_${to}`);
-  for (const integer of [...INTEGERS, 'ui32', 'ui64']) for (const float of FLOATS) add(`${integer}_to_${float}`);
-  for (const float of FLOATS) for (const integer of INTEGERS) add(`${float}_to_${integer}`);
+  for (const from of ALL_FLOATS) for (const to of ALL_FLOATS) if (from !== to) add(`${from}_to_${to}`);
+  for (const integer of INTEGERS) for (const float of ALL_FLOATS) add(`${integer}_to_${float}`);
+  for (const float of ALL_FLOATS) for (const integer of INTEGERS) add(`${float}_to_${integer}`);
   for (const float of FLOATS) {
     for (const operation of ARITHMETIC) add(`${float}_${operation}`, ROUNDINGS, float === 'extF80' ? [80, 64, 32] : [80]);
-    add(`${float}_roundToInt`);
     add(`${float}_rem`, ['near_even']);
-    for (const comparison of COMPARISONS) add(`${float}_${comparison}`, ['near_even']);
     if (float !== 'extF80') add(`${float}_mulAdd`);
+  }
+  for (const float of ALL_FLOATS) {
+    add(`${float}_roundToInt`);
+    for (const comparison of COMPARISONS) add(`${float}_${comparison}`, ['near_even']);
   }
   return all;
 }

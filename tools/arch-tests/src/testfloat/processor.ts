@@ -7,7 +7,7 @@ import { MachineMemory } from '@vmm/memory';
 import { EptMmu } from '@vmm/mmu-ept';
 import { RegionTranslator } from '@vmm/translator';
 import { typesOf } from './operations.ts';
-import type { Operation } from './operations.ts';
+import type { Operation, Rounding } from './operations.ts';
 
 /** Guest-physical, mapped one to one. A table entry is 64 bytes: operands at 0, 16 and 32, the result at 48; flags are 8 bytes each elsewhere. */
 const TABLES = 0x1000, CODE = 0x8000, CONTROL = 0x9000, FLAGS = 0x10_0000, OPERANDS = 0x20_0000, RAM_BYTES = 0x40_0000, LARGE = 0x87;
@@ -15,7 +15,9 @@ const ENTRY_BYTES = 64, RESULT = 48, FLAG_BYTES = 8;
 export const CAPACITY = 8192;
 const CR0 = 0x8000_0023, CR4 = 0x4_0620, EFER = 0x900;
 const MXCSR = 0x1f80, FPU_CONTROL = 0x7f;
-const ROUNDING = { near_even: 0, min: 1, max: 2, minMag: 3 } as const, PRECISION = { 80: 3, 64: 2, 32: 0 } as const;
+/** There is no control for the fifth rounding. */
+const ROUNDING: Readonly<Partial<Record<Rounding, number>>> = { near_even: 0, min: 1, max: 2, minMag: 3 };
+const PRECISION = { 80: 3, 64: 2, 32: 0 } as const;
 /** Comparison predicates of VCMPSS and VCMPSD. SDM vol 2, CMPPD table 3-1 */
 const PREDICATE: Readonly<Record<string, number>> = { eq: 0, le: 2, lt: 1, eq_signaling: 0x10, le_quiet: 0x12, lt_quiet: 0x11 };
 
@@ -29,6 +31,7 @@ const X87_MEMORY: Readonly<Record<string, string>> = { f32: 'dword', f64: 'qword
 
 export function variantsOf(operation: Operation): Variant[] {
   const { kind, from, to } = typesOf(operation);
+  if (ROUNDING[operation.rounding] === undefined) return [];
   if (kind === 'convert') return conversions(from, to);
   if (from === 'x80') return extended(operation);
   const s = SUFFIX[from];
@@ -116,7 +119,7 @@ export class Processor {
     const isX87 = variant.unit === 'x87', begin = isX87 ? 'fninit\nfldcw [rbx]' : 'ldmxcsr [rbx]', end = isX87 ? 'fnstsw word [rdi]' : 'stmxcsr [rdi]';
     const code = assemble(`bits 64\norg ${String(CODE)}\nloop:\n${begin}\n${variant.body}\n${end}\nadd rsi, ${String(ENTRY_BYTES)}\nadd rdi, ${String(FLAG_BYTES)}\ndec rcx\njnz loop\nhlt`).bytes;
     this.#memory.guest.writeBytes(CODE, code);
-    const rounding = ROUNDING[operation.rounding];
+    const rounding = ROUNDING[operation.rounding] ?? 0;
     const control = isX87 ? FPU_CONTROL | PRECISION[operation.precision] << 8 | rounding << 10 : MXCSR | rounding << 13;
     return (cases) => {
       this.#load(cases);

@@ -9,7 +9,7 @@ type Call = (...values: (number | bigint)[]) => number | bigint;
 /** Addresses: flags, quotient, then numbers of 16 bytes. */
 const FLAGS = 0, QUOTIENT_AT = 4, RESULT = 64, FIRST = 80, STRIDE = 16;
 const DROP = { 80: 0, 64: 11, 32: 40 } as const;
-const ROUNDING = { near_even: MODE.nearest, min: MODE.down, max: MODE.up, minMag: MODE.truncate } as const;
+const ROUNDING = { near_even: MODE.nearest, min: MODE.down, max: MODE.up, minMag: MODE.truncate, near_maxMag: MODE.nearest | MODE.tiesAway } as const;
 /** A remainder needs at most this many partial steps. */
 const MAX_STEPS = 1200;
 
@@ -20,7 +20,7 @@ export class SoftFloat {
   constructor() {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }), module = new ModuleBuilder();
     module.importMemory({ module: 'env', name: 'memory', minimumPages: 1, maximumPages: 1, shared: true });
-    for (const [name, ref] of Object.entries(defineSoftFloat(module, { flagsAddress: FLAGS, quotientAddress: QUOTIENT_AT, half: true }))) module.export(name, ref);
+    for (const [name, ref] of Object.entries(defineSoftFloat(module, { flagsAddress: FLAGS, quotientAddress: QUOTIENT_AT, half: true, unsigned: true, quad: true }))) module.export(name, ref);
     this.#call = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), { env: { memory } }).exports as unknown as Record<string, Call>;
     this.#data = new DataView(memory.buffer);
   }
@@ -43,8 +43,7 @@ export class SoftFloat {
     if (kind === 'mulAdd') return this.#numbers(`${from}_fma`, from, from, [0, 0, mode]);
     if (kind !== 'convert') return this.#numbers(`${from}_${kind === 'roundToInt' ? 'round' : kind}`, from, from, [mode]);
     if (/^u?i/.test(from)) {
-      if (from === 'ui64') return undefined;
-      const call = this.#numbers(`i64_to_${to}`, 'i64', to, [mode]);
+      const call = this.#numbers(`${from === 'ui64' ? 'ui64' : 'i64'}_to_${to}`, 'i64', to, [mode]);
       return call === undefined ? undefined : ([value = 0n]) => call([from === 'i32' ? BigInt.asIntN(32, value) : value]);
     }
     return this.#numbers(`${from}_to_${to}`, from, to, [mode]);
@@ -56,7 +55,7 @@ export class SoftFloat {
     const destination = isExtended(to) ? [RESULT] : [];
     return (operands) => {
       const result = call(...destination, ...operands.map((value, i) => this.#pass(from, value, i)), ...rest);
-      return isExtended(to) ? this.#extended(RESULT) : BigInt.asUintN(to.endsWith('16') ? 16 : to.endsWith('32') ? 32 : 64, BigInt(result));
+      return isExtended(to) ? this.#stored(to, RESULT) : BigInt.asUintN(to.endsWith('16') ? 16 : to.endsWith('32') ? 32 : 64, BigInt(result));
     };
   }
 
@@ -65,9 +64,11 @@ export class SoftFloat {
     if (!isExtended(type)) return Number(BigInt.asIntN(32, value));
     const at = FIRST + STRIDE * index;
     this.#data.setBigUint64(at, BigInt.asUintN(64, value), true);
-    this.#data.setUint16(at + 8, Number(value >> 64n), true);
+    if (type === 'f128') this.#data.setBigUint64(at + 8, value >> 64n, true);
+    else this.#data.setUint16(at + 8, Number(value >> 64n), true);
     return at;
   }
+  #stored(type: string, at: number): bigint { return type === 'f128' ? this.#data.getBigUint64(at, true) | this.#data.getBigUint64(at + 8, true) << 64n : this.#extended(at); }
   #extended(at: number): bigint { return this.#data.getBigUint64(at, true) | BigInt(this.#data.getUint16(at + 8, true)) << 64n; }
 
   #compare({ name }: Operation, from: string): (operands: readonly bigint[]) => bigint {
