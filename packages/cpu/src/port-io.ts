@@ -35,6 +35,7 @@ export function portIn(cpu: Cpu, size: number): Status {
   if (!checkPorts(cpu, port, size)) return FAULT;
   if (cpu.state.word(STATE.dr + 8 * 7) & DR7_ENABLES) notePortAccess(cpu, port, size);
   cpu.setResult(cpu.ports.read(port, size));
+  if (cpu.state.word(STATE.pending) !== 0) cpu.management.noteAccess(port, size, true);
   return DONE;
 }
 
@@ -44,5 +45,6 @@ export function portOut(cpu: Cpu, size: number): Status {
   if (cpu.state.word(STATE.dr + 8 * 7) & DR7_ENABLES) notePortAccess(cpu, port, size);
   const value = cpu.argLo(1);
   cpu.ports.write(port, size, size === 4 ? value >>> 0 : size === 2 ? value & 0xffff : value & 0xff);
+  if (cpu.state.word(STATE.pending) !== 0) cpu.management.noteAccess(port, size, false);
   return DONE;
 }

@@ -38,7 +38,7 @@ describe('an SMI', () => {
     smi();
     expect(vcpu.run(10)).toBe('halt');
     expect([m.cs, m.rip, m.state.number('segmentBase', SEG.CS), m.state.lo('cr0') & (CR0.PE | CR0.PG), m.flags, m.cpl]).toEqual([0x3000, 0x8001, SMBASE, 0, 2, 0]);
-    expect([m.read32(MAP + 0x7efc), m.read32(MAP + 0x7f00), m.read64(MAP + 0x7f78), m.read64(MAP + 0x7fe0), m.read64(MAP + 0x7fb8)]).toEqual([0x2_0064, SMBASE, 0x5000n, 0xabcdn, 0x8888n]);
+    expect([m.read32(MAP + 0x7efc), m.read32(MAP + 0x7f00), m.read64(MAP + 0x7f78), m.read64(MAP + 0x7fe0), m.read64(MAP + 0x7fb8)]).toEqual([0x3_0064, SMBASE, 0x5000n, 0xabcdn, 0x8888n]);
     expect([m.read16(MAP + 0x7e10), m.read16(MAP + 0x7e12) & ATTRIBUTE.L, m.read64(MAP + 0x7f50)]).toEqual([0x38, ATTRIBUTE.L, 0x1_0000n]);
   });
 
@@ -50,10 +50,43 @@ describe('an SMI', () => {
     smi();
     vcpu.run(1);
     smi();
-    expect([m.read32(MAP + 0x7efc), m.read32(MAP + 0x7fd4), m.read32(MAP + 0x7ff0)]).toEqual([0x2_0000, 0x77, 0x5000]);
+    expect([m.read32(MAP + 0x7efc), m.read32(MAP + 0x7fd4), m.read32(MAP + 0x7ff0)]).toEqual([0x3_0000, 0x77, 0x5000]);
     place(0x4_8000, 'f4');
     for (let step = 0; step < 5; step++) vcpu.run(2);
     expect([m.state.number('segmentBase', SEG.CS), vcpu.cpu.management.count, m.read32(0x4_8000 + 0x7fd4)]).toEqual([0x4_0000, 2, 0x77]);
+  });
+
+  /** OUT to port B2H asks for an SMI, as in PCs; so does every access to it. */
+  function withSmiPort(model: keyof typeof CPU_MODELS): WholeMachine & { readonly accesses: number[] } {
+    const accesses: number[] = [];
+    let isDue = false;
+    const access = (): void => {
+      accesses.push(machine.m.rip);
+      if (accesses.length === 1) { isDue = true; machine.vcpu.requestAttention(); }
+    };
+    const machine = wholeMachine({
+      model: CPU_MODELS[model], ports: { read: () => { access(); return 0x5a; }, write: access },
+      interrupts: { pending: () => false, takeNmi: () => false, acknowledge: () => -1, takeSmi: () => { const was = isDue; isDue = false; return was; } },
+    });
+    return { ...machine, accesses };
+  }
+
+  it('comes before the instruction after the OUT that caused it', () => {
+    const { vcpu, m, place } = withSmiPort('host-like');
+    m.protected(0);
+    place(0x5000, 'e6 b2 43 f4'); // out b2h, al · inc ebx · hlt
+    place(HANDLER, 'f4');
+    vcpu.run(10);
+    expect([m.read64(MAP + 0x7f78), m.read64(MAP + 0x7fe0), m.read32(MAP + 0x7ec0) >>> 0, m.read64(MAP + 0x7ea0)]).toEqual([0x5002n, 0n, 0xb2_0012, 0x5000n]);
+  });
+
+  it.each(['host-like', 'pentium3'] as const)('whose handler asks for it has the I/O instruction done again: one element of a REP OUTSB on %s', (model) => {
+    const { vcpu, m, place, accesses } = withSmiPort(model), slot = model === 'pentium3' ? '00 ff' : 'c8 fe';
+    m.protected(0, { registers: { rcx: 3, rsi: 0x6000, rdx: 0xb2 } });
+    place(0x5000, 'f3 6e f4'); // rep outsb · hlt
+    place(HANDLER, `2e c6 06 ${slot} ff 0f aa`); // mov byte [cs:slot], ffh · rsm
+    expect(vcpu.run(100)).toBe('halt');
+    expect([accesses.length, m.gpr(GPR.RCX), m.gpr(GPR.RSI), m.rip, vcpu.cpu.management.count]).toEqual([4, 0n, 0x6003n, 0x5003, 1]);
   });
 
   it('wakes HLT and goes back to it', () => {

@@ -1,10 +1,10 @@
 /**
- * System-management mode: SMI, the state save map, RSM. CPUs with long mode save AMD64's map (revision 0x20064), others the 32-bit one (0x20000), as QEMU and
+ * System-management mode: SMI, the state save map, RSM, restart of the I/O instruction that caused it. CPUs with long mode save AMD64's map (revision 0x20064), others the 32-bit one (0x20000), as QEMU and
  * firmware for it have it. APM vol 2 §10.2, Table 10-1; SDM vol 3C §31.4, Table 31-1
  */
 import { DR6, DR7 } from '@vmm/spec';
 import { STATE } from '@vmm/state';
-import { ATTRIBUTE, CR0, EFER, EFLAGS, SEG } from './architecture.ts';
+import { ATTRIBUTE, CR0, EFER, EFLAGS, GPR, SEG } from './architecture.ts';
 import { SEGMENT_NAMES } from './boot-state.ts';
 import { refreshAll } from './control-registers.ts';
 import type { Cpu } from './cpu.ts';
@@ -13,10 +13,15 @@ import { REDISPATCH } from './status.ts';
 import type { Status } from './status.ts';
 
 const SMBASE_RESET = 0x3_0000, ENTRY = 0x8000, STATE_SAVE = 0x8000;
-/** Bit 17 of the revision: the handler may move SMBASE. */
-const REVISION_64 = 0x2_0064, REVISION_32 = 0x2_0000, CAN_RELOCATE = 0x2_0000;
-/** The revision, and the slots that say whether to go back to HLT. */
-const MAP = { revision: 0x7efc, haltSlot64: 0x7ec9, haltSlot32: 0x7f02 } as const;
+/** Bit 17 of the revision: the handler may move SMBASE; bit 16: it may have an I/O instruction restarted. */
+const REVISION_64 = 0x3_0064, REVISION_32 = 0x3_0000, CAN_RELOCATE = 0x2_0000;
+/** The revision, and the slots that say whether to go back to HLT, and to the I/O instruction. */
+const MAP = { revision: 0x7efc, haltSlot64: 0x7ec9, haltSlot32: 0x7f02, restartSlot64: 0x7ec8, restartSlot32: 0x7f00, restartAccess: 0x7ec0 } as const;
+/** What the I/O instruction began with: RIP, RCX, RSI, RDI. APM vol 2 Table 10-1 */
+const RESTART_64 = [0x7ea0, 0x7ea8, 0x7eb0, 0x7eb8] as const, RESTART_32 = [0x7f10, 0x7f08, 0x7f0c, 0x7f04] as const;
+const RESTARTED = [STATE.rip, STATE.gpr + 8 * GPR.RCX, STATE.gpr + 8 * GPR.RSI, STATE.gpr + 8 * GPR.RDI] as const;
+/** What the handler writes into the slot, and the description of the access. APM vol 2 §10.2.3 */
+const RESTART = 0xff, ACCESS = { IN: 1, VALID: 2, SIZE_SHIFT: 4, PORT_SHIFT: 16 } as const;
 /** Every segment: 4 GiB, writable, 16-bit. */
 const ENTERED_DATA = 0x8093;
 
@@ -66,6 +71,11 @@ export class SystemManagement {
   /** SMIs since power-on: MSR SMI_COUNT. */
   count = 0;
   #isPending = false;
+  /** The last access to a port, if something waits since then: RIP, RCX, RSI and RDI before it, low and high words. */
+  readonly #restart = new Int32Array(2 * RESTARTED.length);
+  #access = 0;
+  /** That access may have changed RCX, RSI and RDI: a string instruction's. Others are where they were, and where they are not noted right. */
+  #usesRegisters = false;
   #wasNmiBlocked = false;
   readonly #cpu: Cpu;
 
@@ -81,10 +91,30 @@ export class SystemManagement {
   /** Between instructions: enters if an SMI is due. One that comes during another waits for its RSM. True: entered. */
   poll(requested: boolean): boolean {
     if (requested) this.#isPending = true;
-    if (!this.#isPending || this.isActive) return false;
-    this.#isPending = false;
-    this.#enter();
-    return true;
+    if (this.#isPending && !this.isActive) {
+      this.#isPending = false;
+      this.#enter();
+      this.#access = 0;
+      return true;
+    }
+    this.#access = 0;
+    return false;
+  }
+
+  /** An instruction has used a port, and something is to be looked at before the next one: if that is an SMI, its handler may have the instruction done again. */
+  noteAccess(port: number, size: number, isInput: boolean, usesRegisters = true): void {
+    this.#usesRegisters = usesRegisters;
+    this.#note(0);
+    this.#access = port << ACCESS.PORT_SHIFT | size << ACCESS.SIZE_SHIFT | ACCESS.VALID | (isInput ? ACCESS.IN : 0);
+  }
+
+  #note(first: number): void {
+    const { state } = this.#cpu;
+    for (let i = first; i < RESTARTED.length; i++) {
+      const field = RESTARTED[i] ?? STATE.rip;
+      this.#restart[2 * i] = state.word(field);
+      this.#restart[2 * i + 1] = state.word(field + 4);
+    }
   }
 
   get #isLong(): boolean { return this.#cpu.cpuid.has('lm'); }
@@ -140,6 +170,18 @@ export class SystemManagement {
     this.#write(isLong ? SMBASE_64 : SMBASE_32, this.base, 4);
     this.#write(MAP.revision, isLong ? REVISION_64 : REVISION_32, 4);
     this.#cpu.mmu.writeSystem8(this.#address(isLong ? MAP.haltSlot64 : MAP.haltSlot32), 0, halted === 0 ? 0 : 1);
+    this.#saveRestart();
+  }
+
+  #saveRestart(): void {
+    const isLong = this.#isLong, isValid = this.#access !== 0;
+    if (!this.#usesRegisters) this.#note(1);
+    this.#cpu.mmu.writeSystem8(this.#address(isLong ? MAP.restartSlot64 : MAP.restartSlot32), 0, 0);
+    if (isLong) this.#write(MAP.restartAccess, this.#access, 4);
+    (isLong ? RESTART_64 : RESTART_32).forEach((at, i) => {
+      this.#write(at, isValid ? this.#restart[2 * i] ?? 0 : 0, 4);
+      if (isLong) this.#write(at + 4, isValid ? this.#restart[2 * i + 1] ?? 0 : 0, 4);
+    });
   }
 
   /** RSM. False: a state that no CPU can be in, which is shutdown. */
@@ -148,11 +190,14 @@ export class SystemManagement {
     this.#switchOff();
     const values = (isLong ? MAP_64 : MAP_32).map(({ at, bytes, field }) => ({ field, bytes, lo: this.#read(at, bytes), hi: bytes === 8 ? this.#read(at + 4, 4) : 0 }));
     const flags = this.#read(isLong ? FLAGS_64 : FLAGS_32, 4), revision = this.#read(MAP.revision, 4), base = this.#read(isLong ? SMBASE_64 : SMBASE_32, 4);
+    const restarts = this.#cpu.mmu.readSystem8(this.#address(isLong ? MAP.restartSlot64 : MAP.restartSlot32), 0) === RESTART;
+    const begun = (isLong ? RESTART_64 : RESTART_32).map((at) => ({ lo: this.#read(at, 4), hi: isLong ? this.#read(at + 4, 4) : 0 }));
     const halts = (this.#cpu.mmu.readSystem8(this.#address(isLong ? MAP.haltSlot64 : MAP.haltSlot32), 0) & 1) !== 0;
     for (const { field, bytes, lo, hi } of values) {
       state.setWord(field, isAttributes(field) ? restoredAttributes(lo) : field === STATE.dr + 8 * 6 ? lo & 0xe00f | DR6.RESET : lo);
       if (bytes === 8 || isWide(field)) state.setWord(field + 4, hi);
     }
+    if (restarts) RESTARTED.forEach((field, i) => { state.setPair(field, begun[i]?.lo ?? 0, begun[i]?.hi ?? 0); });
     if (revision & CAN_RELOCATE) this.base = base >>> 0;
     writeFlags(state, flags);
     state.setPair(STATE.cr0, state.word(STATE.cr0) | CR0.ET, 0);

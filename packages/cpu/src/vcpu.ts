@@ -151,11 +151,14 @@ export class Vcpu {
       },
       readPort: (port, size) => {
         this.calloutCounts[CALLOUT_ID.in]!++;
-        return options.ports.read(port, size);
+        const value = options.ports.read(port, size);
+        if (this.#words[this.pendingIndex] !== 0) this.cpu.management.noteAccess(port, size, true, false);
+        return value;
       },
       writePort: (port, size, value) => {
         this.calloutCounts[CALLOUT_ID.out]!++;
         options.ports.write(port, size, value >>> 0);
+        if (this.#words[this.pendingIndex] !== 0) this.cpu.management.noteAccess(port, size, false, false);
       },
       // WebAssembly hands host addresses over as signed numbers
       lookup: (host) => {

@@ -130,6 +130,9 @@ function compareStrings(m: Machine, registers: readonly number[], left: () => Ex
   repeated(m, once, () => (wantsEqual(m) ? m.flag('z') : w.eqz(m.flag('z'))));
 }
 
+/** What an access to a port has caused (an SMI, an interrupt) comes before the next instruction. */
+function afterPort(m: Machine): void { m.when(m.state32('pending'), () => { m.dispatchNext(); }); }
+
 const ioPort = (m: Machine): Expr => w.extendU(m.register(RDX, 2));
 
 export const STRING: InstructionTable = {
@@ -164,6 +167,7 @@ export const STRING: InstructionTable = {
         advance(m, [RDI], stride(m, size));
         if (isRepeated(m)) countDown(m, w.i64(1));
       });
+      afterPort(m);
     },
   },
   outs: {
@@ -177,6 +181,7 @@ export const STRING: InstructionTable = {
         advance(m, [RSI], stride(m, size));
         if (isRepeated(m)) countDown(m, w.i64(1));
       });
+      afterPort(m);
     },
   },
 };

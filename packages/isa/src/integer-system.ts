@@ -206,15 +206,20 @@ function directStore64(m: Machine): void {
 }
 
 /** Devices may look at a clock that counts instructions, and may want to be heard: the next look at events is at once. */
+/** The device may look at the time, and cause an SMI whose handler wants to know where the instruction is. */
+function beforePort(m: Machine): void {
+  m.instructionsLeft();
+  m.setState64('rip', m.currentIp());
+}
 function portIn(m: Machine): void {
   const size = m.sizeOf(0), at = m.let(port(m, 1));
-  m.instructionsLeft();
+  beforePort(m);
   const value = m.helper('portIn', w.wrap(at), w.i32(size));
   m.when(w.ne(value, w.i64(-1, -1)), () => { m.write(0, m.let(w.wrap(value))); }, () => { m.uncommon('in', [at], size, () => { m.write(0, m.calloutResult(size)); }); });
 }
 function portOut(m: Machine): void {
   const size = m.sizeOf(1), at = m.let(port(m, 0)), value = m.read(1);
-  m.instructionsLeft();
+  beforePort(m);
   orElse(m, m.helper('portOut', w.wrap(at), w.i32(size), value), 'out', [at, w.extendU(value)], size);
 }
 
