@@ -58,6 +58,8 @@ export function resetCpu(cpu: Cpu): void {
   state.setWords('xcr0', 1, 0);
   state.set('pkru', 0);
   state.set('pkrs', 0);
+  state.set('debugControl', 0);
+  cpu.branchTrap.last.reset();
   state.setWords('pat', PAT_RESET.low, PAT_RESET.high);
   state.setWords('miscEnable', MISC_ENABLE.FAST_STRINGS, 0);
   state.set('fpuControl', FPU_CONTROL_RESET);

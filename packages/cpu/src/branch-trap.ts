@@ -1,46 +1,74 @@
-/** Single-stepping on branches: DEBUGCTL.BTF. SDM vol 3B §18.4.3 */
-import { decode, Instruction } from '@vmm/decoder';
-import { DEBUGCTL, MSR } from '@vmm/spec';
+/** What DEBUGCTL does with branches: BTF steps on them, LBR records them. SDM vol 3B §18.4 */
+import { DEBUGCTL } from '@vmm/spec';
 import { STATE } from '@vmm/state';
-import { SEG } from './architecture.ts';
+import { CodeBytes } from './code-bytes.ts';
 import type { Cpu } from './cpu.ts';
-import { MODE } from './mode.ts';
+import { LastBranches } from './last-branches.ts';
+import { refreshSingleStep } from './mode.ts';
 
-const LONGEST = 15, MODES = [16, 32, 64] as const;
 const BRANCHES = /^(j|call|ret|loop|iret|int|syscall|sysret|sysenter|sysexit|rsm)/;
+/** Taken always, also where they lead to the next instruction. */
+const CERTAIN = /^(jmp|call|ret|iret|int(?!o)|syscall|sysret|sysenter|sysexit|rsm)/;
+/** Software interrupts are recorded as events. */
+const EVENTS = /^int/;
 
-/** Whether the trap flag means branches now, and what the instruction under way is. Looked at only while single-stepping with BTF. */
+/** While single-stepping with BTF or LBR: what the instruction under way is, and whether it was a branch that was taken. */
 export class BranchTrap {
+  readonly last: LastBranches;
   readonly #cpu: Cpu;
-  readonly #instruction = new Instruction();
-  readonly #bytes = new Uint8Array(LONGEST);
+  readonly #code: CodeBytes;
   #isBranch = false;
+  #isCertain = false;
+  #isEvent = false;
+  #fromLo = 0;
+  #fromHi = 0;
   #nextLo = 0;
 
-  constructor(cpu: Cpu) { this.#cpu = cpu; }
+  constructor(cpu: Cpu) {
+    this.#cpu = cpu;
+    this.#code = new CodeBytes(cpu);
+    this.last = new LastBranches(cpu.model.lastBranches);
+  }
 
-  get isOn(): boolean { return this.#cpu.msrs.kept(MSR.DEBUGCTL) !== 0 && (this.#cpu.msrs.kept(MSR.DEBUGCTL) & DEBUGCTL.BTF) !== 0; }
+  get #control(): number { return this.#cpu.state.word(STATE.debugControl); }
+  set #control(value: number) {
+    this.#cpu.state.setWord(STATE.debugControl, value);
+    refreshSingleStep(this.#cpu.state);
+    this.#cpu.requestAttention();
+  }
+
+  /** Whether the trap flag means branches now. */
+  get isOn(): boolean { return (this.#control & DEBUGCTL.BTF) !== 0; }
+  get isRecording(): boolean { return (this.#control & DEBUGCTL.LBR) !== 0; }
+  /** A write of DEBUGCTL. */
+  control(value: number): void { this.#control = value; }
 
   /** Before an instruction. */
   look(): void {
-    const { state, mmu } = this.#cpu, rip = state.word(STATE.rip), base = state.word(STATE.segment + 16 * SEG.CS);
-    let count = 0;
-    for (; count < LONGEST; count++) {
-      this.#bytes[count] = mmu.readSystem8(base + rip + count | 0, state.word(STATE.rip + 4));
-      if (mmu.faulted) break;
-    }
-    state.setWord(STATE.faultVector, -1);
-    const length = decode(this.#bytes, 0, count, MODES[state.word(STATE.modeKey) & MODE.CODE_SIZE] ?? 16, this.#instruction);
-    this.#isBranch = length > 0 && BRANCHES.test(this.#instruction.row.mnemonic);
-    this.#nextLo = rip + length | 0;
+    const { state } = this.#cpu, length = this.#code.decode(), mnemonic = length > 0 ? this.#code.instruction.row.mnemonic : '';
+    this.#isBranch = BRANCHES.test(mnemonic);
+    this.#isCertain = CERTAIN.test(mnemonic);
+    this.#isEvent = EVENTS.test(mnemonic);
+    this.#fromLo = state.word(STATE.rip);
+    this.#fromHi = state.word(STATE.rip + 4);
+    this.#nextLo = this.#fromLo + length | 0;
   }
 
   /** After it: whether it was a branch that was taken. */
-  get wasTaken(): boolean { return this.#isBranch && this.#cpu.state.word(STATE.rip) !== this.#nextLo; }
+  get wasTaken(): boolean { return this.#isCertain || this.#isBranch && this.#cpu.state.word(STATE.rip) !== this.#nextLo; }
+  /** After it, while recording. */
+  record(): void {
+    const { state } = this.#cpu;
+    if (this.wasTaken && !this.#isEvent) this.last.branch(this.#fromLo, this.#fromHi, state.word(STATE.rip), state.word(STATE.rip + 4));
+  }
+  /** An event has been delivered to the handler at RIP, from the instruction at `from`. */
+  recordEvent(fromLo: number, fromHi: number): void {
+    const { state } = this.#cpu;
+    this.last.event(fromLo, fromHi, state.word(STATE.rip), state.word(STATE.rip + 4));
+  }
 
-  /** Every debug exception switches it off. */
+  /** Every debug exception switches both off. */
   end(): void {
-    const value = this.#cpu.msrs.kept(MSR.DEBUGCTL);
-    if (value & DEBUGCTL.BTF) this.#cpu.msrs.keep(MSR.DEBUGCTL, value & ~DEBUGCTL.BTF, 0);
+    if (this.isOn || this.isRecording) this.#control &= ~(DEBUGCTL.BTF | DEBUGCTL.LBR);
   }
 }

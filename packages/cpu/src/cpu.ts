@@ -126,10 +126,10 @@ export class Cpu {
     });
     this.#widestBit = this.cpuid.has('la57') ? 24 : 15;
     this.cpuidCache = new CpuidCache(options.state);
+    this.branchTrap = new BranchTrap(this);
     this.msrs = new MsrBank(this);
     this.stack = new StackCursor(this);
     this.monitored = new MonitoredLine(options.state);
-    this.branchTrap = new BranchTrap(this);
     this.management = new SystemManagement(this);
   }
 

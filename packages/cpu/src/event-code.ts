@@ -162,7 +162,7 @@ export function defineEventFunctions(module: ModuleBuilder, t: TableFunctions): 
     deliverFault: module.define([], ['i32'], (fn) => {
       const vector = fn.let(state.word('faultVector')), bit = (vectors: number): Expr => w.and(w.shrU(w.i32(vectors), vector), w.i32(1));
       giveUpIf(fn, w.gtU(vector, w.i32(31)));
-      giveUpIf(fn, w.or(bit(SPECIAL_FAULTS), state.bits('eventCare', EVENT_CARE.watched)));
+      giveUpIf(fn, w.or(bit(SPECIAL_FAULTS), state.bits('eventCare', EVENT_CARE.watched | EVENT_CARE.refused)));
       state.setWord(fn, 'faultVector', w.i32(-1));
       const event = w.or(w.i32(EVENT.external | EVENT.pushesResume), w.mul(bit(VECTORS_WITH_ERROR_CODE), w.i32(EVENT.hasError)));
       fn.unless(deliver.call(vector, event, state.word('faultError'), state.long('rip')), () => {

@@ -19,6 +19,7 @@ export const SOURCE = { EXTERNAL: 0, FAULT: 1, TRAP: 2, SOFTWARE: 3 } as const;
  */
 export function deliverEvent(cpu: Cpu, vector: number, source: number, hasError: boolean, error: number): boolean {
   const state = cpu.state;
+  const fromLo = state.word(STATE.rip), fromHi = state.word(STATE.rip + 4);
   cpu.isTaskCommitted = false;
   cpu.monitored.isArmed = false;
   let delivered: boolean;
@@ -27,6 +28,7 @@ export function deliverEvent(cpu: Cpu, vector: number, source: number, hasError:
   else delivered = deliverProtected(cpu, vector, source, hasError, error);
   if (delivered) {
     cpu.wasTrapping = false;
+    if (cpu.branchTrap.isRecording) cpu.branchTrap.recordEvent(fromLo, fromHi);
     if (vector === VECTOR.DB) {
       state.setPair(STATE.dr + 8 * 7, state.word(STATE.dr + 8 * 7) & ~DR7.GD, 0);
       cpu.branchTrap.end();

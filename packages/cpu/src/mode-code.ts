@@ -1,4 +1,5 @@
 /** What mode.ts does, as functions of the interpreter's module. Danger: both must leave the same state; a test compares them on random states. */
+import { DEBUGCTL } from '@vmm/spec';
 import { MMU_INDEX, TLB_USER_FLIP } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionRef, ModuleBuilder } from '@vmm/wasm';
@@ -70,7 +71,7 @@ export function defineModeFunctions(module: ModuleBuilder, stateBase: number): M
     const stack = w.mul(w.and(isBig, w.xor(is64, one)), w.i32(MODE.STACK32));
     const protection = w.select(s.bits('cr0', CR0.PE), w.select(s.bits('eflags', EFLAGS.VM), w.i32(MODE.VM86), w.i32(MODE.PROTECTED)), w.i32(0));
     const user = w.mul(w.eq(s.word('cpl'), w.i32(3)), w.i32(MODE.USER));
-    const steps = w.or(w.or(s.bits('eflags', STEP_FLAGS), s.word('inhibit')), s.bits('dr', DR7_ENABLES, 8 * 7));
+    const steps = w.or(w.or(s.bits('eflags', STEP_FLAGS), s.word('inhibit')), w.or(s.bits('dr', DR7_ENABLES, 8 * 7), s.bits('debugControl', DEBUGCTL.LBR)));
     const key = fn.let(w.or(w.or(w.or(size, stack), w.or(protection, user)), w.mul(isSet(steps), w.i32(MODE.SINGLE_STEP))));
     s.setWord(fn, 'modeKey', key);
     s.setLong(fn, 'linearMask', w.select(is64, w.i64(-1, -1), w.i64(-1, 0)));

@@ -1,4 +1,5 @@
 /** @hot Derives what generated code reads (decode mode, masks, effective segments) from the architectural registers. */
+import { DEBUGCTL } from '@vmm/spec';
 import { STATE } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import { ATTRIBUTE, CR0, DR7_ENABLES, EFER, EFLAGS, SEG } from './architecture.ts';
@@ -60,9 +61,9 @@ export function refreshSegments(state: StateView): void {
   for (let index = SEG.ES; index <= SEG.GS; index++) refreshSegment(state, index);
 }
 
-/** Whether blocks must hold one instruction: trap flag, interrupt shadow, resume flag or armed breakpoints. */
+/** Whether blocks must hold one instruction: trap flag, interrupt shadow, resume flag, armed breakpoints, or branches that are recorded. */
 function mustSingleStep(state: StateView): boolean {
-  return (state.word(STATE.eflags) & STEP_FLAGS) !== 0 || state.word(STATE.inhibit) !== 0 || (state.word(STATE.dr + 8 * 7) & DR7_ENABLES) !== 0;
+  return (state.word(STATE.eflags) & STEP_FLAGS) !== 0 || state.word(STATE.inhibit) !== 0 || (state.word(STATE.dr + 8 * 7) & DR7_ENABLES) !== 0 || (state.word(STATE.debugControl) & DEBUGCTL.LBR) !== 0;
 }
 
 /** Recomputes only the single-step bit, after a change of TF, RF, the interrupt shadow or DR7. */

@@ -5,6 +5,7 @@ import type { StateField } from '@vmm/state';
 import { CR0, CR4, EFER, GPR, SEG } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
 import type { FeatureName } from './cpuid-features.ts';
+import type { LastBranches } from './last-branches.ts';
 import { MACHINE_CHECK } from './machine-check.ts';
 import { DONE } from './status.ts';
 import type { Status } from './status.ts';
@@ -164,7 +165,14 @@ const REGISTERS: Rows = [
   [MSR.THERM_INTERRUPT, kept('THERM_INTERRUPT', MSR.THERM_INTERRUPT, 0x1ff_ffff)],
   [MSR.THERM_STATUS, constant('THERM_STATUS', 0, 0, ignore)],
   [MSR.MISC_ENABLE, field('MISC_ENABLE', 'miscEnable')],
-  [MSR.DEBUGCTL, kept('DEBUGCTL', MSR.DEBUGCTL, DEBUGCTL.LBR | DEBUGCTL.BTF)],
+  [MSR.DEBUGCTL, {
+    name: 'DEBUGCTL', read: (cpu, bank) => bank.answer(cpu.state.word(STATE.debugControl), 0),
+    write(cpu, lo, hi) {
+      if (hi !== 0 || lo & ~(DEBUGCTL.LBR | DEBUGCTL.BTF)) return false;
+      cpu.branchTrap.control(lo);
+      return true;
+    },
+  }],
   ...keptRange('MTRR_VAR', MSR.MTRR_PHYSBASE0, 2 * VARIABLE_MTRRS, MASK_ALL, 0xffff, 'mtrr'),
   [MSR.MTRR_FIX64K_00000, kept('MTRR_FIX64K_00000', MSR.MTRR_FIX64K_00000, MASK_ALL, MASK_ALL, 'mtrr')],
   ...keptRange('MTRR_FIX16K_', MSR.MTRR_FIX16K_80000, 2, MASK_ALL, MASK_ALL, 'mtrr'),
@@ -230,6 +238,16 @@ function apicRegister(name: string, index: number, needs: FeatureName): Entry {
   };
 }
 
+function lastBranchRegisters(last: LastBranches): Rows {
+  const { select } = last;
+  return [
+    ...last.registers().map(([index, name, word]): Rows[number] => [index, { name, read: (_cpu, bank) => bank.answer(last.low(word), last.high(word)), write: refuse }]),
+    ...(select === undefined ? [] : [[select, kept('LBR_SELECT', select, LBR_SELECT_BITS)] as const]),
+  ];
+}
+/** SDM vol 3B §18.9.2: one bit a kind of branch. */
+const LBR_SELECT_BITS = 0x1ff;
+
 /** One CPU's MSRs: those its model has, and storage for the ones that are only kept. */
 export class MsrBank {
   lo = 0;
@@ -240,7 +258,7 @@ export class MsrBank {
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
-    for (const [index, entry] of REGISTERS) if (!entry.needs || cpu.cpuid.has(entry.needs)) this.#entries.set(index, entry);
+    for (const [index, entry] of [...REGISTERS, ...lastBranchRegisters(cpu.branchTrap.last)]) if (!entry.needs || cpu.cpuid.has(entry.needs)) this.#entries.set(index, entry);
   }
 
   /** False: #GP(0). The value is left in `lo`, `hi`. */

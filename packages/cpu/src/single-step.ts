@@ -25,7 +25,7 @@ export function beginStep(cpu: Cpu): boolean {
       return false;
     }
   }
-  if (cpu.wasTrapping && cpu.branchTrap.isOn) cpu.branchTrap.look();
+  if (cpu.branchTrap.isRecording || cpu.wasTrapping && cpu.branchTrap.isOn) cpu.branchTrap.look();
   if (cpu.watchesData) concealWatchedPages(cpu);
   return true;
 }
@@ -35,6 +35,7 @@ export function endStep(cpu: Cpu): Delivery {
   const state = cpu.state;
   if (!cpu.didSetShadow) state.setWord(STATE.inhibit, SHADOW.NONE);
   if (!cpu.didSetResumeFlag) state.setWord(STATE.eflags, state.word(STATE.eflags) & ~EFLAGS.RF);
+  if (cpu.branchTrap.isRecording) cpu.branchTrap.record();
   const isStep = cpu.wasTrapping && (!cpu.branchTrap.isOn || cpu.branchTrap.wasTaken);
   const hits = cpu.debugHits | (isStep ? DR6.BS : 0);
   if (hits !== 0 && state.word(STATE.inhibit) !== SHADOW.MOV_SS) {

@@ -233,11 +233,11 @@ describe('DEBUGCTL.BTF', () => {
     m.protected(0, { rflags: EFLAGS.TF | 2 });
     m.gate(VECTOR.DB, SELECTOR.code0, 0x6000);
     place(0x6000, 'f4');
-    vcpu.cpu.msrs.keep(MSR.DEBUGCTL, 2, 0);
+    vcpu.state.set('debugControl', 2);
     place(0x5000, '90 75 00 40 74 01 90 eb 01 90 90'); // nop · jnz +0 (taken, to the next) · inc eax · jz +1 (not taken) · nop · jmp +1
     m.state.setWords('flagResult', 0, 0);
     expect(vcpu.run(50)).toBe('halt');
-    expect([m.read32(m.rsp), m.state.lo('dr', 6) & 0x4000, vcpu.cpu.msrs.kept(MSR.DEBUGCTL)]).toEqual([0x500a, 0x4000, 0]);
+    expect([m.read32(m.rsp), m.state.lo('dr', 6) & 0x4000, vcpu.state.get('debugControl')]).toEqual([0x500a, 0x4000, 0]);
   });
 });
 

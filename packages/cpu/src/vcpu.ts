@@ -4,7 +4,7 @@ import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
 import type { AccessKind, Mmu, PagingModel } from '@vmm/paging';
 import { EVENT_CARE, STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
-import { EFLAGS, SEG, VECTOR } from './architecture.ts';
+import { EFLAGS } from './architecture.ts';
 import { applyBootState } from './boot-state.ts';
 import type { BootState } from './boot-state.ts';
 import { BlockCache } from './block-cache.ts';
@@ -18,6 +18,7 @@ import type { CpuModel } from './models.ts';
 import type { ModuleStore } from './module-store.ts';
 import type { ApicPort, CpuClock, IoPorts, RandomWord } from './ports.ts';
 import { ADDRESS_MASKS, EXIT, RECORD } from './record.ts';
+import { RefusedAddress } from './refused-address.ts';
 import { dumpRegisters } from './register-dump.ts';
 import type { RegisterDump } from './register-dump.ts';
 import type { TranslationContext, Translator } from './translation.ts';
@@ -106,7 +107,7 @@ export class Vcpu {
   readonly #waitsWord: number;
   readonly #repeatedWord: number;
   readonly #timeWord: number;
-  #didRefuseAddress = false;
+  readonly #refused: RefusedAddress;
   readonly #recent: RecentInstructions;
   readonly #translator: Translator | undefined;
 
@@ -135,6 +136,7 @@ export class Vcpu {
       onCodeWrite: (host, size) => { this.blocks.written(host, size); },
     });
     this.cpu = new Cpu({ state, mmu: this.mmu, ports: options.ports, clock: options.clock, model: options.model, index, ...(options.apic === undefined ? {} : { apic: options.apic }), ...(options.random === undefined ? {} : { random: options.random }), ...(options.raiseFpuError === undefined ? {} : { raiseFpuError: options.raiseFpuError }) });
+    this.#refused = new RefusedAddress(this.cpu);
     const table: Partial<Record<string, Callout>> = { ...CALLOUTS, ...options.callouts };
     const callouts = CALLOUT_NAMES.map((name) => table[name] ?? CALLOUTS.undefined_opcode);
     const memoryPages = memory.buffer.byteLength / 0x1_0000;
@@ -259,7 +261,7 @@ export class Vcpu {
         if (reason === EXIT.fault) {
           // translated code also leaves this way to have an instruction retried by the interpreter: then nothing is recorded
           fault = this.#words[this.#faultWord] !== -1;
-          this.#locateFault();
+          this.locateFault();
         }
         left -= Math.max(retired, 1) + this.#words[this.#repeatedWord]!;
         // an event while stepping: the pending word stopped it before it ran
@@ -278,22 +280,18 @@ export class Vcpu {
 
   /** The MMU met a non-canonical address. Which segment it came through is known when the instruction is. */
   #noteRefusedAddress(): boolean {
-    this.#didRefuseAddress = true;
+    this.#refused.note();
     return false;
   }
-  /** #GP(0) for a non-canonical address is #SS(0) when the operand goes through SS. */
-  #correctRefusedAddress(record: number): void {
-    if (!this.#didRefuseAddress) return;
-    this.#didRefuseAddress = false;
-    const segment = this.state.data.getUint8(record + RECORD.segment) >> 4 & 7;
-    if (segment === SEG.SS && this.#words[this.#faultWord] === VECTOR.GP) this.#words[this.#faultWord] = VECTOR.SS;
-  }
 
-  /** Sets rip to the instruction that faulted. */
-  #locateFault(): void {
+  /** After generated code has left with a fault: sets rip to the instruction, and says what only the instruction decides of the fault. */
+  locateFault(): void {
+    this.#locate();
+    this.#refused.correct();
+  }
+  #locate(): void {
     const record = this.state.get('currentRecord');
     if (record === 0) return;
-    this.#correctRefusedAddress(record);
     const { data } = this.state;
     const back = data.getUint16(record + RECORD.end, true) - data.getUint8(record + RECORD.length);
     const lo = (this.state.lo('blockRip') >>> 0) + back;

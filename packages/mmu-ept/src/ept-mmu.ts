@@ -303,7 +303,7 @@ export class EptMmu implements Mmu {
 
   /** Walks, and records the fault when there is one. */
   #walk(lo: number, hi: number, kind: number, tag: number, update: boolean): boolean {
-    if (this.#long && !this.#isCanonical(hi)) return this.#refuseAddress();
+    if (this.#long && !this.#isCanonical(hi)) return this.#refuseAddress(lo, hi);
     const walker = this.#walker;
     this.#counters.walks++;
     const result = walker.walk(lo, hi, kind, askerOf(tag), update);
@@ -321,8 +321,9 @@ export class EptMmu implements Mmu {
     return top === 0 || top === -1;
   }
 
-  #refuseAddress(): boolean {
+  #refuseAddress(lo: number, hi: number): boolean {
     this.#counters.canonicalFaults++;
+    this.#state.setWords('faultAddress', lo, hi);
     this.#state.set('faultVector', this.#lastSegmentWasStack() ? VECTOR.SS : VECTOR.GP);
     this.#state.set('faultError', 0);
     return false;
@@ -331,7 +332,7 @@ export class EptMmu implements Mmu {
   /** #AC, unless the address is none: that comes first. A page fault would come later. */
   #refuseAlignment(lo: number, hi: number): 0 {
     if (this.#long && !this.#isCanonical(hi)) {
-      this.#refuseAddress();
+      this.#refuseAddress(lo, hi);
       return 0;
     }
     this.#state.setWords('faultAddress', lo, hi);

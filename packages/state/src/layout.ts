@@ -55,6 +55,8 @@ export const STATE_FIELDS = {
   deliveredFaults: f('i32'),
   cr0: f('i64'), cr2: f('i64'), cr3: f('i64'), cr4: f('i64'), cr8: f('i64'), efer: f('i64'), xcr0: f('i64'),
   dr: f('i64', 8),
+  /** DEBUGCTL. */
+  debugControl: f('i32'),
   /** Architectural segment registers ES CS SS DS FS GS LDTR TR: visible selector, hidden base/limit/attributes (descriptor bits 8..15, 20..23 as attributes word). */
   selector: f('i32', 8), segmentBase: f('i64', 8), segmentLimit: f('i32', 8), segmentAttributes: f('i32', 8),
   gdtrBase: f('i64'), idtrBase: f('i64'), gdtrLimit: f('i32'), idtrLimit: f('i32'),
@@ -88,7 +90,7 @@ function layOut(): { offsets: Record<StateField, number>; sizeBytes: number } {
 }
 
 /** Bits of `eventCare`. */
-export const EVENT_CARE = { /** IRET will unblock NMIs. */ nmiBlocked: 1, /** MONITOR has armed a line, which events disarm. */ monitor: 2, /** Somebody watches exceptions. */ watched: 4 } as const;
+export const EVENT_CARE = { /** IRET will unblock NMIs. */ nmiBlocked: 1, /** MONITOR has armed a line, which events disarm. */ monitor: 2, /** Somebody watches exceptions. */ watched: 4, /** A non-canonical address was met: is it #GP or #SS? */ refused: 8 } as const;
 
 const laid = layOut();
 

@@ -4,7 +4,7 @@ import type { StateField } from '@vmm/state';
 
 /** Fields that the guest can see, now or later. Flags are compared as EFLAGS. A test keeps both lists complete. */
 export const ARCHITECTURAL: readonly StateField[] = [
-  'gpr', 'rip', 'cpl', 'inhibit', 'halted', 'cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'xcr0', 'dr', 'selector', 'segmentBase', 'segmentLimit', 'segmentAttributes',
+  'gpr', 'rip', 'cpl', 'inhibit', 'halted', 'cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'xcr0', 'dr', 'debugControl', 'selector', 'segmentBase', 'segmentLimit', 'segmentAttributes',
   'gdtrBase', 'idtrBase', 'gdtrLimit', 'idtrLimit', 'star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'sysenterCs', 'sysenterEsp', 'sysenterEip',
   'apicBase', 'pat', 'tscOffset', 'miscEnable', 'pkru', 'pkrs', 'fpr', 'fpuControl', 'fpuStatus', 'fpuTop', 'fpuTags', 'fpuIp', 'fpuDp', 'fpuCs', 'fpuDs', 'fpuOpcode', 'mxcsr', 'vector', 'segment', 'linearMask', 'stackMask',
 ];

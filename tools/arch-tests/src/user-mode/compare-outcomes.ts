@@ -7,15 +7,9 @@ import { CASE, CODE_AT, CODE_BYTES, DATA_AT, PRISTINE_BYTES, WRITABLE_BYTES } fr
 const FLAGS = 0x3f_ffff & ~0x1_0000;
 const SEGMENT_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
 const UNWRITABLE = [[BigInt(DATA_AT + WRITABLE_BYTES), BigInt(DATA_AT + PRISTINE_BYTES)], [BigInt(CODE_AT), BigInt(CODE_AT + CODE_BYTES)]] as const;
-const SS = 12, GP = 13, PF = 14;
+const PF = 14;
 /** Vectors with an error code that the host's kernel reports. */
 const WITH_ERROR = new Set([10, 11, 12, 13, PF]);
-
-/** The MMU has not been told that an access goes through SS: a non-canonical address is #GP where it should be #SS. */
-function sameVector(native: Batch, ours: Batch, index: number): boolean {
-  const a = native.u32(index, 'vector'), b = ours.u32(index, 'vector');
-  return a === b || native.mode === 64 && a === SS && b === GP;
-}
 
 /** Whether a page that cannot be written was present means little: the host's kernel brings code in when it is read, and takes pages away. */
 function unsureErrorBits(native: Batch, index: number): number {
@@ -36,7 +30,7 @@ export function sameOutcome(a: Batch, b: Batch, index: number, undefinedFlags: n
   if (!sameRegisters(a, b, index)) return false;
   if (((a.u32(index, 'flags') ^ b.u32(index, 'flags')) & FLAGS & ~undefinedFlags) !== 0) return false;
   const vector = a.u32(index, 'vector');
-  if (!sameVector(a, b, index) || a.u32(index, 'hash') !== b.u32(index, 'hash')) return false;
+  if (vector !== b.u32(index, 'vector') || a.u32(index, 'hash') !== b.u32(index, 'hash')) return false;
   if (WITH_ERROR.has(vector) && ((a.u32(index, 'error') ^ b.u32(index, 'error')) & ~unsureErrorBits(a, index)) !== 0) return false;
   if (vector === PF && a.u64(index, 'address') !== b.u64(index, 'address')) return false;
   return Buffer.compare(a.bytes.subarray(at + CASE.segments, at + CASE.sizeBytes), b.bytes.subarray(at + CASE.segments, at + CASE.sizeBytes)) === 0;

@@ -22,14 +22,14 @@ const CR0 = 0x8005_0033, CR4 = 0x5_0620, EFER = 0xd01;
 const BUDGET = 20_000;
 /** Exit reason of the interpreter for a fault; the others mean that the case did not end. */
 const EXIT_FAULT = 2;
-/** Layout of a decoded record as far as finding the faulting instruction needs it. */
-const RECORD_END = 2, RECORD_LENGTH = 7;
 
 interface Descriptor { readonly base: number; readonly limit: number; readonly access: number; readonly flags: number }
 const TF = 0x100, RSP = 4;
 const FLAT = 0xf_ffff, UNUSABLE = 1 << 16;
 const GDT_ENTRIES: Readonly<Record<number, Descriptor>> = {
   2: { base: 0, limit: FLAT, access: 0x9b, flags: 0xa }, 4: { base: 0, limit: FLAT, access: 0xfb, flags: 0xc }, 5: { base: 0, limit: FLAT, access: 0xf3, flags: 0xc }, 6: { base: 0, limit: FLAT, access: 0xfb, flags: 0xa },
+  // Linux keeps the CPU's number as the limit of a segment that user mode may load
+  15: { base: 0, limit: 0, access: 0xf5, flags: 4 },
 };
 const ldtDescriptor = (index: number): Descriptor => {
   const { base, limit, flags } = LDT[index] ?? LDT[0];
@@ -181,7 +181,7 @@ export class EmulatedUser {
     state.set('budget', BUDGET);
     for (;;) {
       if (this.#vcpu.handlers.run() !== EXIT_FAULT) return false;
-      this.#locate();
+      this.#vcpu.locateFault();
       // without a fault on record translated code wants the instruction retried by the interpreter
       if (state.get('faultVector') !== -1) return true;
     }
@@ -208,12 +208,6 @@ export class EmulatedUser {
     state.set('selector', guest.read16(frame + 32), 2);
     state.setBig('faultAddress', state.big('cr2'));
     return true;
-  }
-
-  #locate(): void {
-    const { state } = this.#vcpu, record = state.get('currentRecord');
-    if (record === 0) return;
-    state.setBig('rip', BigInt.asUintN(64, state.big('blockRip') + BigInt(state.data.getUint16(record + RECORD_END, true) - state.data.getUint8(record + RECORD_LENGTH))));
   }
 
   #save(batch: Batch, index: number): void {
