@@ -216,6 +216,9 @@ export class RegionTranslator implements Translator {
     }
     return known;
   }
+  /** Whether an instruction can be part of translated code in a mode. */
+  translates(inst: Instruction, modeKey: number): boolean { return !inst.row.cpl0 && this.#meaningOf(inst, modeKey) !== undefined; }
+
   /** Whether the builder of a form emits code without calling TypeScript; found out by trying. */
   #traitsOf(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
     const key = `${formKey(form)}${inst.mode}`;
