@@ -41,6 +41,19 @@ export function writeHalves(m: Machine, operand: number, halves: Halves, alignme
   m.commit(host);
 }
 
+/** `op` of the half given; the exceptions of a low half with a high one wait for that. */
+function ofHalf(m: Machine, isLowOfTwo: boolean, op: () => Expr): Expr {
+  m.defersExceptions = isLowOfTwo;
+  const result = m.let(op());
+  m.defersExceptions = false;
+  return result;
+}
+/** Both halves by an operation that may raise SIMD exceptions. */
+export function floatHalves(m: Machine, low: () => Expr, high: (() => Expr) | undefined): Halves {
+  const first = ofHalf(m, high !== undefined, low);
+  return high === undefined ? [first] : [first, ofHalf(m, false, high)];
+}
+
 export function mapHalves(a: Halves, op: (a: Expr, half: 0 | 1) => Expr): Halves {
   return a[1] === undefined ? [op(a[0], 0)] : [op(a[0], 0), op(a[1], 1)];
 }
@@ -51,9 +64,10 @@ export function zipHalves(a: Halves, b: Halves, op: (a: Expr, b: Expr, half: 0 |
 /** vop dst, a, b by halves. */
 export const vexBinary = (op: (m: Machine, a: Expr, b: Expr, half: 0 | 1) => Expr): InstructionEntry => vex((m) => {
   const b = readHalves(m, 2), a = readHalves(m, 1);
-  writeHalves(m, 0, zipHalves(a, b, (x, y, half) => m.let(op(m, x, y, half))));
+  writeHalves(m, 0, zipHalves(a, b, (x, y, half) => ofHalf(m, half === 0 && a[1] !== undefined, () => op(m, x, y, half))));
 });
 /** vop dst, a by halves. */
 export const vexUnary = (op: (m: Machine, a: Expr, half: 0 | 1) => Expr): InstructionEntry => vex((m) => {
-  writeHalves(m, 0, mapHalves(readHalves(m, 1), (x, half) => m.let(op(m, x, half))));
+  const a = readHalves(m, 1);
+  writeHalves(m, 0, mapHalves(a, (x, half) => ofHalf(m, half === 0 && a[1] !== undefined, () => op(m, x, half))));
 });

@@ -1,7 +1,7 @@
 /** VEX floating point: arithmetic, comparison, conversion, rounding, FMA, half precision. SDM vol 2 */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
-import { isWide, mapHalves, readHalves, vex, vexBinary, vexUnary, writeHalves } from './avx-access.ts';
+import { floatHalves, isWide, mapHalves, readHalves, vex, vexBinary, vexUnary, writeHalves } from './avx-access.ts';
 import type { Halves } from './avx-access.ts';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
@@ -66,13 +66,13 @@ function widening(convert: (m: Machine, low: Expr) => Expr): InstructionEntry {
   return vex((m) => {
     if (m.sizeOf(0) !== 32) { writeHalves(m, 0, [convert(m, readLowVector(m, 1, 8))]); return; }
     const [source] = readHalves(m, 1, false);
-    writeHalves(m, 0, [m.let(convert(m, source)), m.let(convert(m, m.let(v.shuffleLanes(8, source, source, [1, 1]))))]);
+    writeHalves(m, 0, floatHalves(m, () => convert(m, source), () => convert(m, m.let(v.shuffleLanes(8, source, source, [1, 1])))));
   });
 }
 /** Two or four doubles to 32-bit lanes. */
 function narrowing(convert: (m: Machine, value: Expr) => Expr): InstructionEntry {
   return vex((m) => {
-    const source: Halves = readHalves(m, 1), results = mapHalves(source, (a) => m.let(convert(m, a)));
+    const [low, high] = readHalves(m, 1), results = floatHalves(m, () => convert(m, low), high === undefined ? undefined : () => convert(m, high));
     writeHalves(m, 0, [results[1] === undefined ? results[0] : v.shuffleLanes(8, results[0], results[1], [0, 2])]);
   });
 }
@@ -134,6 +134,13 @@ function fused(variant: readonly [0 | 1, 0 | 1, 0 | 1], order: readonly [number,
 const FMA: Table = Object.fromEntries(Object.entries(VARIANTS).flatMap(([name, variant]) => Object.entries(ORDERS).flatMap(([order, places]) =>
   FORMATS.filter((format) => !isScalar(format) || variant[1] === variant[2]).map((format) => [`v${name}${order}${format}`, fused(variant, places, format)]))));
 
+/** Step by step, both halves of each. */
+const vexDotProduct = (format: 'ps' | 'pd'): InstructionEntry => vex((m) => {
+  const b = readHalves(m, 2), a = readHalves(m, 1);
+  const [low, high] = dotProduct(m, format, a, b, immediate8(m, 3), (of) => floatHalves(m, () => of(0), a[1] === undefined ? undefined : () => of(1)));
+  writeHalves(m, 0, high === undefined ? [low ?? v.zero()] : [low ?? v.zero(), high]);
+});
+
 const NAMES = ['add', 'sub', 'mul', 'div', 'min', 'max', 'sqrt'];
 
 export const AVX_FLOAT: Readonly<Table> = {
@@ -142,7 +149,7 @@ export const AVX_FLOAT: Readonly<Table> = {
   ...Object.fromEntries((['ss', 'sd'] as const).flatMap((format) => [[`vcomi${format}`, vex((m) => { compareToFlags(m, format, false); })], [`vucomi${format}`, vex((m) => { compareToFlags(m, format, true); })]])),
   ...Object.fromEntries((['ps', 'pd'] as const).flatMap((format) => [
     [`vhadd${format}`, vexBinary((m, a, b) => horizontalArithmetic(m, 'add', format, a, b))], [`vhsub${format}`, vexBinary((m, a, b) => horizontalArithmetic(m, 'sub', format, a, b))],
-    [`vaddsub${format}`, vexBinary((m, a, b) => addSubtract(m, format, a, b))], [`vdp${format}`, vexBinary((m, a, b) => dotProduct(m, format, a, b, immediate8(m, 3)))],
+    [`vaddsub${format}`, vexBinary((m, a, b) => addSubtract(m, format, a, b))], [`vdp${format}`, vexDotProduct(format)],
   ])),
   vrcpps: vexUnary((m, a) => m.helper('ps_rcp', a)), vrsqrtps: vexUnary((m, a) => m.helper('ps_rsqrt', a)), vrcpss: approximateScalar('ps_rcp'), vrsqrtss: approximateScalar('ps_rsqrt'),
   ...CONVERT, ...FMA, vcvtph2ps: fromHalf, vcvtps2ph: toHalf,

@@ -234,6 +234,9 @@ export abstract class Machine {
     this.setAllFlags({ z: zero, p: parity, c: carry, o: no, s: no, a: no });
   }
 
+  /** One half of a wide vector is being computed whose SIMD exceptions must wait for those of the other. */
+  defersExceptions = false;
+
   // --- events and control ---
   /** Raise a fault (value, no error code unless given) and leave the instruction; use inside `fn.if` for conditional faults. */
   abstract fault(vector: number, errorCode?: number | Expr): void;

@@ -14,7 +14,7 @@ type Functions = Record<string, FunctionRef>;
 
 /** Predicates that signal on quiet NaNs, as bits by number. SDM vol 2, CMPPD table 3-1 */
 const SIGNALLING_PREDICATES = 0x9999_6666 | 0;
-const UNDERFLOW_MASK = 0x800;
+const UNDERFLOW_MASK = 0x800, ALL_MASKED = 0x1f80;
 
 function need(functions: Functions, name: string): FunctionRef {
   const ref = functions[name];
@@ -26,7 +26,11 @@ function need(functions: Functions, name: string): FunctionRef {
 export function defineVectorHelpers(module: ModuleBuilder, stateBase: number): Functions {
   const functions: Functions = { ...defineSoftFloat(module, { flagsAddress: stateBase + raisedFlagsOffset }) };
   functions['sse_mode'] = defineMode(module, stateBase);
-  functions['sse_finish'] = defineFinish(module, stateBase);
+  const finish = functions['sse_finish'] = defineFinish(module, stateBase);
+  functions['sse_collect'] = module.define([], [], (fn) => {
+    const masks = w.and(w.load('i32', 32, w.i32(0), stateBase + STATE.mxcsr), w.i32(ALL_MASKED));
+    fn.if(w.eq(masks, w.i32(ALL_MASKED)), () => { fn.drop(finish.call()); });
+  });
   for (const width of ['f32', 'f64'] as const) {
     for (const less of [true, false]) functions[`${width}_${less ? 'min' : 'max'}`] = defineExtreme(module, functions, width, less);
     const packed = width === 'f32' ? 'ps' : 'pd';
@@ -226,7 +230,7 @@ function defineHalfConversions(module: ModuleBuilder, functions: Functions, stat
   functions['ps_to_ph'] = module.define(['v128', 'i32'], ['v128'], (fn) => {
     const imm = fn.param(1), current = fn.let(need(functions, 'sse_mode').call());
     const rounding = w.select(w.and(imm, w.i32(4)), w.and(current, w.i32(MODE.roundingMask)), w.and(imm, w.i32(MODE.roundingMask)));
-    const mode = fn.let(w.or(w.and(current, w.i32(MODE.denormalsAreZero)), rounding));
+    const kept = MODE.denormalsAreZero | MODE.overflowUnmasked | MODE.underflowUnmasked, mode = fn.let(w.or(w.and(current, w.i32(kept)), rounding));
     const four = eachLane(fn, 'f32', (lane) => need(functions, 'f32_to_f16').call(v.lane32(fn.param(0), lane), mode));
     fn.return(v.shuffleLanes(2, four, v.zero(), [0, 2, 4, 6, 8, 8, 8, 8]));
   });

@@ -32,7 +32,11 @@ function mxcsr(m: Machine): Expr { return w.load('i32', 32, w.i32(0), m.stateAdd
 /** The soft-float `mode` argument for MXCSR as it stands. */
 export function softMode(m: Machine): Expr { return m.helper('sse_mode'); }
 
-/** Moves raised flags into MXCSR; faults if one is unmasked. Destination registers have not been written at this point. */
+/**
+ * Moves raised flags into MXCSR; faults if one is unmasked. Destination registers have not been written at this point. After the first of two halves: only if all
+ * exceptions are masked; else the second takes its helper too, and what both have raised is looked at together.
+ */
 export function afterSoftFloat(m: Machine): void {
+  if (m.defersExceptions) { m.helperVoid('sse_collect'); return; }
   m.when(m.helper('sse_finish'), () => { simdFault(m); });
 }

@@ -92,18 +92,23 @@ export function insertSingle(m: Machine, a: Expr, source: number): Expr {
 
 // --- arithmetic ---
 
-/** DPPS, DPPD: products of the lanes that bits 7..4 choose, summed, to the lanes of bits 3..0. */
-export function dotProduct(m: Machine, format: 'ps' | 'pd', a: Expr, b: Expr, imm: Expr): Expr {
+/**
+ * DPPS, DPPD on one or two halves: products of the lanes that bits 7..4 choose, summed, to the lanes of bits 3..0. An exception of one step is taken
+ * before the next; `step` applies an operation to each half.
+ */
+export function dotProduct(m: Machine, format: 'ps' | 'pd', a: readonly Expr[], b: readonly Expr[], imm: Expr, step: (of: (half: number) => Expr) => readonly Expr[]): Expr[] {
   const mask = format === 'ps' ? MASKS.blendps : MASKS.blendpd, chosen = m.let(mask(w.shrU(imm, w.i32(4))));
-  const products = packedArithmetic(m, 'mul', format, m.let(v.and(a, chosen)), m.let(v.and(b, chosen)));
-  const pair = (value: Expr, lanes: readonly number[]): Expr => m.let(v.shuffleLanes(format === 'ps' ? 4 : 8, value, value, lanes));
-  let sum: Expr;
-  if (format === 'pd') sum = packedArithmetic(m, 'add', format, pair(products, [0, 0]), pair(products, [1, 1]));
-  else {
-    const pairs = packedArithmetic(m, 'add', format, pair(products, [0, 2, 0, 2]), pair(products, [1, 3, 1, 3]));
-    sum = packedArithmetic(m, 'add', format, pair(pairs, [0, 0, 0, 0]), pair(pairs, [1, 1, 1, 1]));
-  }
-  return m.let(v.and(sum, mask(imm)));
+  const lanesOf = (value: Expr | undefined): Expr => m.let(v.and(value ?? v.zero(), chosen));
+  const products = step((half) => packedArithmetic(m, 'mul', format, lanesOf(a[half]), lanesOf(b[half])));
+  const pair = (value: Expr | undefined, lanes: readonly number[]): Expr => m.let(v.shuffleLanes(format === 'ps' ? 4 : 8, value ?? v.zero(), value ?? v.zero(), lanes));
+  const sum = (of: readonly Expr[], left: readonly number[], right: readonly number[]): readonly Expr[] => step((half) => packedArithmetic(m, 'add', format, pair(of[half], left), pair(of[half], right)));
+  const sums = format === 'pd' ? sum(products, [0, 0], [1, 1]) : sum(sum(products, [0, 2, 0, 2], [1, 3, 1, 3]), [0, 0, 0, 0], [1, 1, 1, 1]);
+  return sums.map((value) => m.let(v.and(value, mask(imm))));
+}
+
+function dotProductOf(m: Machine, format: 'ps' | 'pd', a: Expr, b: Expr, imm: Expr): Expr {
+  const [result] = dotProduct(m, format, [a], [b], imm, (of) => [of(0)]);
+  return result ?? v.zero();
 }
 
 /** MPSADBW on 128 bits: eight sums of four absolute differences; imm bit 2 offsets a by 4, bits 1..0 b by 4 each. */
@@ -147,7 +152,7 @@ export const SSE4: Readonly<Record<string, InstructionEntry>> = {
   pextrb: entry((m) => { extractInteger(m, 1); }), pextrd: entry((m) => { extractInteger(m, 4); }), pextrq: entry((m) => { extractInteger(m, 8); }), extractps: entry((m) => { extractInteger(m, 4); }),
   pinsrb: entry((m) => { m.write(0, insertInteger(m, 1, m.read(0), 1)); }), pinsrd: entry((m) => { m.write(0, insertInteger(m, 4, m.read(0), 1)); }),
   pinsrq: entry((m) => { m.write(0, insertInteger(m, 8, m.read(0), 1)); }), insertps: entry((m) => { m.write(0, insertSingle(m, m.read(0), 1)); }),
-  dpps: binaryImmediate((m, a, b, imm) => dotProduct(m, 'ps', a, b, imm)), dppd: binaryImmediate((m, a, b, imm) => dotProduct(m, 'pd', a, b, imm)),
+  dpps: binaryImmediate((m, a, b, imm) => dotProductOf(m, 'ps', a, b, imm)), dppd: binaryImmediate((m, a, b, imm) => dotProductOf(m, 'pd', a, b, imm)),
   mpsadbw: binaryImmediate(multipleSums),
   phminposuw: entry((m) => { m.write(0, minimumPosition(m, readVector(m, 1))); }),
   ptest: entry((m) => {

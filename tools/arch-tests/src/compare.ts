@@ -6,8 +6,6 @@ export interface Tolerance {
   readonly flags?: number;
   /** MXCSR bits that count. Default: all 16. */
   readonly mxcsr?: number;
-  /** MXCSR bits that count where both ended in #XM. */
-  readonly mxcsrAfterFault?: number;
   /** x87 status bits that count. Default: all. */
   readonly fpuStatus?: number;
   /** Replaces the masks above where the instruction left an unmasked x87 exception pending. */
@@ -25,7 +23,7 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).reverse().toString
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 const vectorName = (vector: number): string => (vector === NO_VECTOR ? 'none' : `#${vector}`);
 
-const EXCEPTION_SUMMARY = 0x80, SIMD_EXCEPTION = 19;
+const EXCEPTION_SUMMARY = 0x80;
 
 export function differences(native: TestCase, ours: TestCase, usual: Tolerance = {}): string[] {
   const tolerance = (native.fpuStatus & EXCEPTION_SUMMARY) !== 0 ? { ...usual, ...usual.stopped } : usual;
@@ -46,7 +44,7 @@ export function differences(native: TestCase, ours: TestCase, usual: Tolerance =
     if (!equal(a, b) && tolerance.stAllowed?.(i, a, b) !== true) note(`st${i}`, hex(a), hex(b));
   }
   const word = (what: string, a: number, b: number): void => { if (a !== b) note(what, a.toString(16), b.toString(16)); };
-  const control = (native.vector === SIMD_EXCEPTION ? tolerance.mxcsrAfterFault : undefined) ?? tolerance.mxcsr ?? 0xffff;
+  const control = tolerance.mxcsr ?? 0xffff;
   word('mxcsr', native.mxcsr & control, ours.mxcsr & control);
   word('x87 control', native.fpuControl, ours.fpuControl);
   word('x87 status', native.fpuStatus & (tolerance.fpuStatus ?? 0xffff), ours.fpuStatus & (tolerance.fpuStatus ?? 0xffff));

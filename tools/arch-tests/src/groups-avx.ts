@@ -1,5 +1,4 @@
 /** VEX-encoded instructions to compare with the host. */
-import type { Tolerance } from './compare.ts';
 import type { Group } from './group.ts';
 import { PACKED_COMMON, prepareStrings, prepareVectors, SHIFTS, withMxcsr, words } from './groups-sse.ts';
 import type { TestCase } from './case-layout.ts';
@@ -115,21 +114,18 @@ function prepareSave(test: TestCase, random: Random, index: number, instruction:
   if (index % 8 === 7) test.memory[random.pick([1, 8, 16, 23])] = 8;
 }
 
-/** Halves of a 256-bit operation are computed one after the other: the flags of one that faults may hold those of the half before. */
-const WIDE_TOLERANCE: Tolerance = { mxcsrAfterFault: 0xffc0 };
-
 export const AVX_GROUPS: readonly Group[] = [
   { name: 'avx-integer', instructions: INTEGER, prepare: prepareInteger, feature: 'avx2' },
   { name: 'avx-move', instructions: MOVES, prepare: wide(fillIntegers), feature: 'avx2', tolerance: { mxcsr: 0xffff } },
   { name: 'avx-gather', instructions: GATHERS, prepare: prepareGather, feature: 'avx2' },
   { name: 'xsave', instructions: ['xsave64 [rsi-512]', 'xsavec64 [rsi-512]', 'xrstor64 [rsi-512]', 'xsave64 [rsi-480]'], prepare: prepareSave, feature: 'xsavec' },
-  { name: 'avx-single', instructions: SINGLE, prepare: withMxcsr(wide(fillSingles)), tolerance: WIDE_TOLERANCE, feature: 'avx' },
-  { name: 'avx-double', instructions: DOUBLE, prepare: withMxcsr(wide(fillDoubles)), tolerance: WIDE_TOLERANCE, feature: 'avx' },
-  { name: 'avx-convert', instructions: CONVERT, prepare: withMxcsr(wide(fillIntegers)), tolerance: WIDE_TOLERANCE, feature: 'avx' },
+  { name: 'avx-single', instructions: SINGLE, prepare: withMxcsr(wide(fillSingles)), feature: 'avx' },
+  { name: 'avx-double', instructions: DOUBLE, prepare: withMxcsr(wide(fillDoubles)), feature: 'avx' },
+  { name: 'avx-convert', instructions: CONVERT, prepare: withMxcsr(wide(fillIntegers)), feature: 'avx' },
   { name: 'avx-strings', instructions: [0, 0x1a, 0x4d, 0x70].flatMap((imm) => words('vpcmpestri vpcmpestrm vpcmpistri vpcmpistrm').map((name) => `${name} xmm1, xmm2, ${imm}`)), prepare: prepareStrings, feature: 'avx' },
   { name: 'avx-crypto', instructions: CRYPTO, prepare: wide((random, bytes) => { random.fill(bytes); }), feature: 'aes' },
-  { name: 'fma-single', instructions: fused('ps', 'ss', 'dword'), prepare: withMxcsr(wide(fillSingles)), tolerance: WIDE_TOLERANCE, feature: 'fma' },
-  { name: 'fma-double', instructions: fused('pd', 'sd', 'qword'), prepare: withMxcsr(wide(fillDoubles)), tolerance: WIDE_TOLERANCE, feature: 'fma' },
-  { name: 'f16c-widen', instructions: HALF, prepare: withMxcsr(wide(fillHalves)), tolerance: WIDE_TOLERANCE, feature: 'f16c' },
-  { name: 'f16c-narrow', instructions: TO_HALF, prepare: withMxcsr(wide(fillNearHalves)), tolerance: WIDE_TOLERANCE, feature: 'f16c' },
+  { name: 'fma-single', instructions: fused('ps', 'ss', 'dword'), prepare: withMxcsr(wide(fillSingles)), feature: 'fma' },
+  { name: 'fma-double', instructions: fused('pd', 'sd', 'qword'), prepare: withMxcsr(wide(fillDoubles)), feature: 'fma' },
+  { name: 'f16c-widen', instructions: HALF, prepare: withMxcsr(wide(fillHalves)), feature: 'f16c' },
+  { name: 'f16c-narrow', instructions: TO_HALF, prepare: withMxcsr(wide(fillNearHalves)), feature: 'f16c' },
 ];

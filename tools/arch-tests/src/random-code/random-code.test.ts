@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MODES, RandomGuest } from './guest.ts';
 
 /** Half a minute each; the long run is `main.ts`. */
-const DURATION_MS = 25_000, INSTRUCTIONS = 60_000;
+const DURATION_MS = 30_000, INSTRUCTIONS = 60_000;
 
 describe('a guest of random code in every mode', () => {
   it.each([['interpreted', false], ['translated', true]] as const)('can do no harm, %s', (_name, translated) => {
