@@ -24,7 +24,7 @@ const COUNTER_GROUPS: readonly { readonly title: string; readonly names: readonl
   { title: 'exits of generated code', names: ['runs', 'callouts', 'exceptions', 'interrupts', 'extensionForms'] },
   { title: 'code cache', names: ['decodedBlocks', 'decodedInstructions', 'killedBlocks', 'flushes', 'lookups'] },
   { title: 'MMU', names: ['slowAccesses', 'walks', 'walkReferences', 'fills', 'revivals', 'pageFaults', 'canonicalFaults', 'mmio', 'pageCrossings', 'codeWrites', 'tags', 'wipes', 'invalidations', 'largeInvalidations'] },
-  { title: 'translator', names: ['regions', 'regionEntries', 'regionInstructions', 'regionBytes', 'modules', 'regionDeaths', 'translateMs', 'untranslatable'] },
+  { title: 'translator', names: ['regions', 'regionEntries', 'regionInstructions', 'regionBytes', 'modules', 'regionDeaths', 'translateMs', 'untranslatable', 'inlinedCalls'] },
 ];
 
 export function describeStats(state: Pick<MachineState, 'instructions' | 'virtualTimeNs' | 'counters'>, wallMs: number): string {

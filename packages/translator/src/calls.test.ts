@@ -164,6 +164,16 @@ describe.each([32, 64] as const)('a call out of a region, %i bits,', (bits) => {
     expect(actual.instructions).toBe(expected.instructions);
     expect(actual.counters['regions']).toBeGreaterThan(0);
   });
+  it.each(PROGRAMS)('$name, also when it is brought in', ({ source }) => {
+    const text = source.replaceAll('@p', bits === 64 ? 'r' : 'e');
+    const expected = runFlat(bits, text, 'interpreter'), actual = runFlat(bits, text, 'translator', { hotThreshold: 8, inlineMs: 0 });
+    expect(actual.registers).toEqual(expected.registers);
+    expect(actual.instructions).toBe(expected.instructions);
+  });
+  it('is brought in when samples find it open', () => {
+    const text = (PROGRAMS[0]?.source ?? '').replaceAll('@p', bits === 64 ? 'r' : 'e').replace('ecx, 5000', 'ecx, 50000');
+    expect(runFlat(bits, text, 'translator', { hotThreshold: 8, inlineMs: 0 }).counters['inlinedCalls']).toBeGreaterThan(0);
+  });
   it('costs no return to the dispatcher', () => {
     const text = (PROGRAMS[0]?.source ?? '').replaceAll('@p', bits === 64 ? 'r' : 'e');
     expect(runFlat(bits, text, 'translator', { hotThreshold: 8 }).counters['regionEntries']).toBeLessThan(500);

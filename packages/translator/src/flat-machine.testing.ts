@@ -21,6 +21,7 @@ export interface FlatRun {
 
 export interface FlatOptions {
   readonly hotThreshold?: number;
+  readonly inlineMs?: number;
   /** After code and tables are in memory: more of them. */
   readonly prepare?: (memory: MachineMemory) => void;
   /** The guest has written to a port: a device may touch memory. */
@@ -37,7 +38,7 @@ export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | '
     ports: { read: () => 0xff, write: (port, _size, value) => { options.onOut?.(memory, port, value); } },
     interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n },
-    ...(engine === 'translator' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0 }) } : {}),
+    ...(engine === 'translator' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0, inlineMs: options.inlineMs ?? 0.05 }) } : {}),
   });
   const { guest } = memory;
   guest.writeBytes(CODE, assemble(source, { org: CODE, bits }).bytes);

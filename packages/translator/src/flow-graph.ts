@@ -51,6 +51,8 @@ export interface CodeSource {
   meaning(inst: Instruction): Meaning | undefined;
   /** How often the block at a host address has been executed, as a part of what makes a block hot: 0 never, 1 is hot. */
   heat(host: number): number;
+  /** Whether the function that a call calls is to be part of the region; `host`: where it returns to. */
+  inlinesCall(host: number): boolean;
   /** Instructions of the region that begins at a host address, 0 if there is none. */
   regionSize(host: number): number;
   /** Where the computed jump or call at a delta has gone, in deltas. */
@@ -164,7 +166,7 @@ export class FlowGraph {
         if (targets !== undefined) {
           if (isCall(step)) {
             const [callee] = targets as [number];
-            if (this.#goesElsewhere(callee, leaders)) {
+            if (this.#goesElsewhere(callee, after, leaders)) {
               this.#calls.add(delta);
               targets = [after];
             } else {
@@ -196,7 +198,7 @@ export class FlowGraph {
   #findTargets(step: Step, after: number, leaders: Set<number>, work: number[]): void {
     const targets = [...this.#source.computedTargets(step.delta)];
     if (step.inst.row.mnemonic === 'call') {
-      const leaves = targets.length === 0 || targets.some((target) => this.#goesElsewhere(target, leaders));
+      const leaves = targets.length === 0 || targets.some((target) => this.#goesElsewhere(target, after, leaders));
       if (leaves) {
         this.#calls.add(step.delta);
         targets.length = 0;
@@ -210,11 +212,12 @@ export class FlowGraph {
     }
   }
   /** Whether a called function is left to its own region: large ones, and those that go on at once to where nobody knows. */
-  #goesElsewhere(callee: number, leaders: ReadonlySet<number>): boolean {
+  #goesElsewhere(callee: number, after: number, leaders: ReadonlySet<number>): boolean {
     if (leaders.has(callee)) return false;
-    if (Math.abs(callee) >= SWITCH_DELTA || !this.#wanted(callee) || this.#source.regionSize(this.#hostOf(callee)) > MAX_INLINED) return true;
+    if (Math.abs(callee) >= SWITCH_DELTA || !this.#wanted(callee)) return true;
     const first = this.#decode(callee);
-    return first === undefined || isComputed(first);
+    if (this.#source.inlinesCall(this.#hostOf(after))) return first === undefined;
+    return first === undefined || isComputed(first) || this.#source.regionSize(this.#hostOf(callee)) > MAX_INLINED;
   }
   /** One block for all computed jumps: the region's control flow stays reducible, however they jump among each other. */
   #addSwitch(isLeader: ReadonlySet<number>): void {

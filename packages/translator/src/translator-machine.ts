@@ -270,13 +270,18 @@ export class TranslatorMachine extends Machine {
       const slot = fn.local('i32');
       if (link === 0) this.#lookUpJump(slot);
       else fn.set(slot, w.load('i32', 32, w.i32(0), link));
+      // known to samples also when the slice ends here
+      const outer = fn.let(this.state64('returnTo'));
+      fn.store(64, w.i32(0), this.stateAddress('returnTo'), this.ripAt(after));
       const stops = w.or(w.or(w.leS(fn.get(this.budget), w.i32(0)), w.eqz(fn.get(slot))), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
       fn.if(stops, () => { fn.return(w.i32(STATUS.dispatch)); }, undefined, false);
       const regionType = this.#module.typeIndex({ params: ['i32'], results: ['i32'] });
-      const depth = fn.let(this.state32('callDepth')), outer = fn.let(this.state64('returnTo'));
-      fn.if(w.geS(depth, w.i32(MAX_CALL_DEPTH)), () => { fn.returnCallIndirect(regionType, [w.i32(0)], fn.get(slot)); }, undefined, false);
+      const depth = fn.let(this.state32('callDepth'));
+      fn.if(w.geS(depth, w.i32(MAX_CALL_DEPTH)), () => {
+        fn.store(64, w.i32(0), this.stateAddress('returnTo'), outer);
+        fn.returnCallIndirect(regionType, [w.i32(0)], fn.get(slot));
+      }, undefined, false);
       this.setState32('callDepth', w.add(depth, w.i32(1)));
-      fn.store(64, w.i32(0), this.stateAddress('returnTo'), this.ripAt(after));
       const status = fn.let(w.callIndirectExpr(regionType, 'i32', [w.i32(0)], fn.get(slot)));
       fn.if(w.ne(status, w.i32(STATUS.returned)), () => { fn.return(status); }, undefined, false);
       this.setState32('callDepth', depth);

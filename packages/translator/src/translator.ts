@@ -21,14 +21,28 @@ export interface TranslatorOptions {
   readonly batchSize?: number;
   /** How long a region may wait for company. Default 10 ms. */
   readonly batchDelayMs?: number;
+  /** How long samples must find a call open until its function becomes part of the caller's region. Default 12 ms. */
+  readonly inlineMs?: number;
 }
 
 /** What stays of a region once it is made: its graph must not, it is most of the heap then. */
-interface Region { readonly host: number; readonly modeKey: number; isStale: boolean; slot: number; readonly exits: { readonly target: number; readonly word: number }[] }
+interface Region {
+  readonly host: number;
+  readonly modeKey: number;
+  isStale: boolean;
+  slot: number;
+  readonly exits: { readonly target: number; readonly word: number }[];
+  /** Takes it out of use; its code has not changed. */
+  retire: () => void;
+}
+/** A call out of a region, by where it returns to. */
+interface CallSite { readonly region: Region; /** Distance of the return address from the region's entry. */ readonly delta: number; /** How long calls made here have run, as samples tell. */ ms: number }
 interface Wanted { readonly graph: FlowGraph; readonly region: Region }
 interface Slotted extends Wanted { readonly slot: number }
 
 const PAGE = 4096;
+/** A sample stands for no longer than this: the host may have been elsewhere. */
+const MAX_SAMPLE_MS = 4;
 /** Functions for lazy flags, which any code may come to want. */
 const FLAG_HELPERS = ['lazyAux', 'lazyResult'];
 /** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
@@ -38,7 +52,7 @@ const MODES = [16, 32, 64] as const;
 /** Translates hot code to WebAssembly, region by region, and takes regions back when their code changes. */
 export class RegionTranslator implements Translator {
   readonly hotThreshold: number;
-  readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, translateMs: 0, untranslatable: 0 };
+  readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, translateMs: 0, untranslatable: 0, inlinedCalls: 0 };
   readonly #context: TranslationContext;
   readonly #options: Required<TranslatorOptions>;
   readonly #links: Links;
@@ -46,6 +60,12 @@ export class RegionTranslator implements Translator {
   readonly #meanings = new Map<number, Meaning | undefined>();
   readonly #traits = new Map<string, Traits | undefined>();
   readonly #deaths = new Map<number, number>();
+  /** By key of the return address; those whose function goes into the caller's region when that is made again. */
+  readonly #sites = new Map<number, CallSite>();
+  readonly #inlined = new Set<number>();
+  /** Regions in use, by key. */
+  readonly #installed = new Map<number, Region>();
+  #sampledMs = 0;
   /** Instructions of the regions that are made or wanted, by key. */
   readonly #sizes = new Map<number, number>();
   #queue: Wanted[] = [];
@@ -61,7 +81,7 @@ export class RegionTranslator implements Translator {
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
     this.#links = new Links(context.state.i32, context.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
-    this.#options = { hotThreshold: 10_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, ...options };
+    this.#options = { hotThreshold: 10_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, inlineMs: 12, ...options };
     this.hotThreshold = this.#options.hotThreshold;
   }
 
@@ -77,10 +97,15 @@ export class RegionTranslator implements Translator {
     // the blocks of a hot loop become hot in the same turn: the first one's region will run them all; and what a region leaves to the interpreter at once
     // (an instruction with a rare case that is none here) does not get better by another
     if (this.#queued.has(host) || blocks.regionAt(host, modeKey) !== 0) { blocks.reheat(hot, modeKey); return; }
+    this.#want(host, modeKey, mode, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'));
+  }
+
+  /** Queues the region for the code at a host address, whose linear address is `rip` and, above 4 GiB, `ripHigh`. */
+  #want(host: number, modeKey: number, mode: 32 | 64, rip: number, ripHigh: number): void {
+    const { state, blocks } = this.#context;
     const start = performance.now();
     if (this.#queue.length === 0) this.#queuedSinceMs = start;
-    const rip = (state.lo('rip') >>> 0) + (host - hot);
-    const lo = rip | 0, hi = mode === 64 ? state.hi('rip') + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
+    const lo = rip | 0, hi = mode === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
     const graph = new FlowGraph({
       bytes: state.u8, mode, modeKey, host,
       pageHost: (page) => {
@@ -91,12 +116,13 @@ export class RegionTranslator implements Translator {
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meaningOf(inst, modeKey),
       heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / this.hotThreshold),
+      inlinesCall: (at) => this.#inlined.has(blockKey(at, modeKey)),
       regionSize: (at) => this.#sizes.get(blockKey(at, modeKey)) ?? 0,
       computedTargets: (delta) => this.#computedTargets(lo, hi, delta),
     }, DEFAULT_LIMITS);
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
     else {
-      const region: Region = { host, modeKey, isStale: false, slot: 0, exits: [] };
+      const region: Region = { host, modeKey, isStale: false, slot: 0, exits: [], retire: () => undefined };
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
       this.#sizes.set(blockKey(host, modeKey), graph.blocks.reduce((sum, block) => sum + block.steps.length, 0));
@@ -130,7 +156,24 @@ export class RegionTranslator implements Translator {
     return head;
   }
 
+  /** Between two slices: which call was open last. A caller whose calls take long is made again with the function in it. */
+  #sample(): void {
+    const { state } = this.#context, now = performance.now(), ms = Math.min(now - this.#sampledMs, MAX_SAMPLE_MS);
+    const lo = state.lo('returnTo'), hi = state.hi('returnTo'), modeKey = state.get('modeKey'), mode = MODES[modeKey & MODE.CODE_SIZE] ?? 16;
+    this.#sampledMs = now;
+    if ((lo & hi) === -1 || mode === 16) return;
+    state.setWords('returnTo', -1, -1);
+    const key = blockKey(this.#context.tryFetch(lo, hi), modeKey), site = this.#sites.get(key);
+    if (site === undefined || site.region.isStale || (site.ms += ms) < this.#options.inlineMs) return;
+    const { region, delta } = site;
+    this.#sites.delete(key);
+    this.#inlined.add(key);
+    this.counters.inlinedCalls++;
+    if (!this.#queued.has(region.host)) this.#want(region.host, modeKey, mode, (lo >>> 0) - delta, hi);
+  }
+
   poll(): void {
+    this.#sample();
     if (this.#queue.length === 0) return;
     const start = performance.now();
     if (start - this.#queuedSinceMs < this.#options.batchDelayMs) return;
@@ -151,19 +194,27 @@ export class RegionTranslator implements Translator {
         if (from < to) ranges.push({ from: base + from - page * PAGE, to: base + to - page * PAGE });
       }
     }
+    const key = blockKey(host, modeKey);
     const unit: CodeUnit = {
       overlaps: (at, size) => ranges.some((range) => at < range.to && at + size > range.from),
       kill: () => {
         if (region.isStale) return;
-        region.isStale = true;
         this.counters.regionDeaths++;
-        this.#sizes.delete(blockKey(host, modeKey));
         const page = Math.floor(host / PAGE);
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
-        this.#unlink(region);
-        blocks.removeRegion(host, modeKey);
-        for (const { host: at } of pages) blocks.unwatch(at, unit);
+        region.retire();
+        this.#sizes.delete(key);
       },
+    };
+    region.retire = () => {
+      region.isStale = true;
+      const isInUse = region.slot !== 0;
+      this.#unlink(region);
+      if (isInUse) {
+        this.#installed.delete(key);
+        blocks.removeRegion(host, modeKey);
+      }
+      for (const { host: at } of pages) blocks.unwatch(at, unit);
     };
     for (const { host: at } of pages) blocks.watch(at, unit);
   }
@@ -269,6 +320,9 @@ export class RegionTranslator implements Translator {
           return target === 0 ? 0 : this.#linkFrom(region, target);
         }, stamp);
         emitter.emit(fn);
+        for (const { kind, targets } of graph.blocks) {
+          if (kind === 'call') this.#sites.set(blockKey(graph.hostOf(targets[0]!), modeKey), { region, delta: targets[0]!, ms: 0 });
+        }
         for (const [at, id] of this.#startsIn(graph, modeKey)) {
           const head = emitter.loopHeads[id]!;
           this.#loopHeads.set(blockKey(at, modeKey), head < 0 || graph.blocks[head]!.kind === 'switch' ? 0 : graph.hostOf(graph.blocks[head]!.delta));
@@ -291,9 +345,12 @@ export class RegionTranslator implements Translator {
     const bytes = module.finish();
     new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
     for (const { graph, region, slot } of slotted) {
+      const key = blockKey(region.host, region.modeKey);
+      this.#installed.get(key)?.retire();
+      this.#installed.set(key, region);
       blocks.installRegion(region.host, region.modeKey, slot);
       region.slot = slot;
-      this.#links.point(blockKey(region.host, region.modeKey), slot);
+      this.#links.point(key, slot);
       this.counters.regions++;
       for (const block of graph.blocks) this.counters.regionInstructions += block.steps.length;
       // they count from now on what the region leaves to the interpreter
