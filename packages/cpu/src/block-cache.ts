@@ -18,6 +18,8 @@ const MAX_INSTRUCTIONS = 64;
 const MODE_KEYS = 256;
 /** Names the code at a host address in a mode. */
 export const blockKey = (host: number, modeKey: number): number => host * MODE_KEYS + modeKey;
+/** A few slices. */
+const QUICK_MS = 5;
 /** Far more executions than a block sees between two translations. */
 const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
@@ -39,6 +41,10 @@ interface Block extends CodeUnit {
   readonly instructions: number;
   /** Host address of the second page's start where the one instruction of this block crosses a page, else 0. */
   readonly crossing: number;
+  /** When its executions began to be counted, how many of them had passed when the countdown at hand began, and what that began with. */
+  sinceMs: number;
+  counted: number;
+  countdown: number;
 }
 
 export interface BlockCacheOptions {
@@ -70,8 +76,10 @@ export class BlockCache {
   readonly #pages = new Map<number, CodeUnit[]>();
   /** Table slot of the translated region for a key. */
   readonly #regions = new Map<number, number>();
-  /** Executions after which a block is reported hot. */
+  /** Executions after which a block is hot. */
   hotThreshold = NEVER_HOT;
+  /** So many of them make it hot too if they take no longer than `QUICK_MS`: a loop that runs now. */
+  quickThreshold = NEVER_HOT;
   /** Handler by quick key. */
   readonly #handlerOf = new Map<number, { number: number; ends: boolean }>();
   readonly #straddle = new Uint8Array(LONGEST_INSTRUCTION + 1);
@@ -167,13 +175,30 @@ export class BlockCache {
   /** How often the interpreter has executed the block at a host address in a mode since it was decoded or counted anew. */
   executions(host: number, modeKey: number): number {
     const block = this.#blocks.get(blockKey(host, modeKey));
-    return block === undefined ? 0 : this.hotThreshold - this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2]!;
+    return block === undefined ? 0 : block.counted + block.countdown - this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2]!;
+  }
+  /** A block's countdown has ended: whether it is hot, or is to be counted on. */
+  isHot(host: number, modeKey: number): boolean {
+    const block = this.#blocks.get(blockKey(host, modeKey));
+    if (block === undefined) return false;
+    block.counted += block.countdown;
+    const left = this.hotThreshold - block.counted;
+    if (left <= 0 || performance.now() - block.sinceMs <= QUICK_MS) return true;
+    this.#count(block, left);
+    return false;
+  }
+  #count(block: Block, executions: number): void {
+    block.countdown = executions;
+    this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2] = executions;
   }
 
   /** Count a block's executions anew. */
   reheat(host: number, modeKey: number): void {
     const block = this.#blocks.get(blockKey(host, modeKey));
-    if (block !== undefined) this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2] = this.hotThreshold;
+    if (block === undefined) return;
+    block.sinceMs = performance.now();
+    block.counted = 0;
+    this.#count(block, this.quickThreshold);
   }
 
   /** Let a translated region stand in for the block at `host`; its function is in table slot `slot`. */
@@ -264,7 +289,7 @@ export class BlockCache {
     this.#writeEnd(at, pc - host);
     const bytes = pc - host, instructions = count;
     const block: Block = {
-      host, modeKey, records: first, bytes, instructions, crossing,
+      host, modeKey, records: first, bytes, instructions, crossing, sinceMs: performance.now(), counted: 0, countdown: 0,
       overlaps: (at, size) => (at < host + bytes + refusedBytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
       kill: () => { this.#kill(block); },
     };
@@ -273,7 +298,7 @@ export class BlockCache {
     this.#i32[header + BLOCK_HEADER.instructions] = count;
     this.#setReachable(block, !this.#regions.has(key));
     this.#i32[header + (BLOCK_HEADER.modeKey >> 2)] = modeKey;
-    this.#i32[header + (BLOCK_HEADER.heat >> 2)] = this.hotThreshold;
+    this.#count(block, this.quickThreshold);
     this.#i32[header + (BLOCK_HEADER.last >> 2)] = at;
     this.#free = at + RECORD.sizeBytes;
     this.#blocks.set(key, block);

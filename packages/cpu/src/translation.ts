@@ -15,6 +15,8 @@ export interface TranslationContext {
 export interface Translator {
   /** Executions after which a block is reported. */
   readonly hotThreshold: number;
+  /** Executions that are enough if they come in quick succession. */
+  readonly quickThreshold: number;
   /** The block at `host` (state.rip, state.modeKey) has run often. Called from the run loop's look-up: must not disturb state. */
   request(host: number): void;
   /** Between slices: a good moment for batched work. */

@@ -168,7 +168,7 @@ export class Vcpu {
         return this.blocks.lookup(host >>> 0);
       },
       interpreted: (host) => this.blocks.interpreted(host >>> 0),
-      becameHot: (host) => { this.#translator?.request(host >>> 0); },
+      becameHot: (host) => { if (this.blocks.isHot(host >>> 0, this.state.get('modeKey'))) this.#translator?.request(host >>> 0); },
     }, this.mmu.defineAccess?.bind(this.mmu), { store: options.moduleStore, key: [privateBase, memory.ramBase, memory.layout.romBase, memory.layout.attributesBase, memory.layout.totalBytes].join('-') });
     this.blocks = new BlockCache({
       state, privateBase, handlers: this.handlers,
@@ -189,6 +189,7 @@ export class Vcpu {
         },
       });
       this.blocks.hotThreshold = this.#translator.hotThreshold;
+      this.blocks.quickThreshold = this.#translator.quickThreshold;
     }
     this.reset();
   }

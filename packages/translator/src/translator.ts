@@ -15,6 +15,8 @@ import { MissingHelper, TranslatorMachine } from './translator-machine.ts';
 export interface TranslatorOptions {
   /** Executions of a block before it is translated. Default 10,000: below that, translating and compiling cost more than they save (measured on a boot). */
   readonly hotThreshold?: number;
+  /** So many are enough if they come in quick succession. Default: a quarter of `hotThreshold`. */
+  readonly quickThreshold?: number;
   /** Regions made from one page that may die before its code is left to the interpreter. Default 40. */
   readonly maxDeathsPerPage?: number;
   /** Regions that wait for each other to share a module. Default 16. */
@@ -52,6 +54,7 @@ const MODES = [16, 32, 64] as const;
 /** Translates hot code to WebAssembly, region by region, and takes regions back when their code changes. */
 export class RegionTranslator implements Translator {
   readonly hotThreshold: number;
+  readonly quickThreshold: number;
   readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, translateMs: 0, untranslatable: 0, inlinedCalls: 0 };
   readonly #context: TranslationContext;
   readonly #options: Required<TranslatorOptions>;
@@ -75,14 +78,15 @@ export class RegionTranslator implements Translator {
   #instructionsUsed = 0;
   /** By key, for blocks of regions: host address of the head of the innermost loop they are in there, 0 for none. */
   readonly #loopHeads = new Map<number, number>();
-  /** Host addresses of all blocks in queued regions. */
-  readonly #queued = new Set<number>();
+  /** By host address, for all blocks in queued regions: how often they became hot since. */
+  readonly #queued = new Map<number, number>();
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
     this.#links = new Links(context.state.i32, context.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
-    this.#options = { hotThreshold: 10_000, maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, inlineMs: 12, ...options };
+    this.#options = { hotThreshold: 10_000, quickThreshold: Math.ceil((options.hotThreshold ?? 10_000) / 4), maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, inlineMs: 12, ...options };
     this.hotThreshold = this.#options.hotThreshold;
+    this.quickThreshold = this.#options.quickThreshold;
   }
 
   get deaths(): number { return this.counters.regionDeaths; }
@@ -96,7 +100,15 @@ export class RegionTranslator implements Translator {
     if ((this.#deaths.get(Math.floor(host / PAGE)) ?? 0) >= this.#options.maxDeathsPerPage) return;
     // the blocks of a hot loop become hot in the same turn: the first one's region will run them all; and what a region leaves to the interpreter at once
     // (an instruction with a rare case that is none here) does not get better by another
-    if (this.#queued.has(host) || blocks.regionAt(host, modeKey) !== 0) { blocks.reheat(hot, modeKey); return; }
+    const times = this.#queued.get(host);
+    if (times !== undefined || blocks.regionAt(host, modeKey) !== 0) {
+      blocks.reheat(hot, modeKey);
+      if (times === undefined) return;
+      this.#queued.set(host, times + 1);
+      // it is running on and on while it waits for company
+      if (times > 0) this.#translate();
+      return;
+    }
     this.#want(host, modeKey, mode, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'));
   }
 
@@ -126,7 +138,7 @@ export class RegionTranslator implements Translator {
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
       this.#sizes.set(blockKey(host, modeKey), graph.blocks.reduce((sum, block) => sum + block.steps.length, 0));
-      for (const [at] of this.#startsIn(graph, modeKey)) this.#queued.add(at);
+      for (const [at] of this.#startsIn(graph, modeKey)) this.#queued.set(at, 0);
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
     this.counters.translateMs += performance.now() - start;
