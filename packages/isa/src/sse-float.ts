@@ -1,7 +1,7 @@
 /**
- * SSE and SSE2 floating-point arithmetic. Usual case: WebAssembly's own operation (round to nearest, exceptions masked, precision flag already set) and
- * ordinary operands and an ordinary result. A NaN (x86 has its own rules for those), infinity or tiny result, a denormal operand, and any other MXCSR, take
- * the exact soft-float helper of the same name, so that sticky flags are exact.
+ * SSE and SSE2 floating-point arithmetic. Usual case: WebAssembly's own operation (round to nearest, exceptions masked, precision flag already set, or a result
+ * that is seen to be exact), ordinary operands and an ordinary result. A NaN (x86 has its own rules for those), infinity or tiny result, a denormal operand,
+ * and any other MXCSR, take the exact soft-float helper of the same name, so that sticky flags are exact.
  */
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
