@@ -8,7 +8,7 @@ import type { Cpu } from './cpu.ts';
 /** Bits of `modeKey`: what decoding and address generation depend on, part of every block's key. */
 export const MODE = {
   CODE_SIZE: 0x3, CODE16: 0, CODE32: 1, CODE64: 2, STACK32: 0x4, SINGLE_STEP: 0x8, USER: 0x10, PROTECTED: 0x20, VM86: 0x40,
-  /** ES, SS and DS need no check and have base 0, and so has CS: translated code leaves segments out. */
+  /** ES, SS and DS need no check and have base 0, CS has base 0 and no limit: translated code leaves segments out. */
   FLAT: 0x80,
 } as const;
 
@@ -52,7 +52,8 @@ const isFlat = (state: StateView, index: number): boolean =>
   state.word(STATE.segment + 16 * index) === 0 && state.word(STATE.segment + 16 * index + 12) === 0;
 
 function refreshFlat(state: StateView): void {
-  const flat = isFlat(state, SEG.DS) && isFlat(state, SEG.SS) && isFlat(state, SEG.ES) && state.word(STATE.segment + 16 * SEG.CS) === 0;
+  const isCodeFlat = state.word(STATE.segment + 16 * SEG.CS) === 0 && (state.word(STATE.segment + 16 * SEG.CS + 12) & CHECK.LIMIT) === 0;
+  const flat = isFlat(state, SEG.DS) && isFlat(state, SEG.SS) && isFlat(state, SEG.ES) && isCodeFlat;
   const key = state.word(STATE.modeKey) & ~MODE.FLAT;
   state.setWord(STATE.modeKey, flat ? key | MODE.FLAT : key);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { wholeMachine } from './whole.testing.ts';
 import { EFLAGS, GPR, SEG, VECTOR } from './architecture.ts';
 import { AT, SELECTOR, TestMachine } from './cpu.testing.ts';
 import { CHECK, MODE } from './mode.ts';
@@ -211,5 +212,33 @@ describe('fast system calls', () => {
     expect(m.state.big('segment', 2 * SEG.FS)).toBe(0x7fff_1234_5678n);
     m.call('rdfsbase', [], 4);
     expect([m.cpu.argLo(0), m.cpu.argHi(0)]).toEqual([0x1234_5678, 0]);
+  });
+});
+
+describe('a relative branch', () => {
+  // each leads to 1000AH
+  it.each([['jmp', '66 e9 04 b0 00 00'], ['jz', '31 c0 66 0f 84 01 b0 00 00'], ['call', '66 e8 04 b0 00 00']] as const)('beyond the limit of CS is #GP at the branch: %s', (_, code) => {
+    const { vcpu, m, place } = wholeMachine(), faults: [number, number][] = [];
+    vcpu.onException = (vector) => { faults.push([vector, m.rip]); };
+    m.real();
+    for (let at = 0; at < 32; at++) m.write32(4 * at, 0x7000);
+    place(0x7000, 'f4');
+    place(0x5000, `${code} f4`);
+    expect(vcpu.run(20)).toBe('halt');
+    expect(faults).toEqual([[13, code.startsWith('31') ? 0x5002 : 0x5000]]);
+  });
+  it('that is not taken goes on, and LOOP has not counted when it faults', () => {
+    const { vcpu, m, place } = wholeMachine(), faults: number[] = [];
+    vcpu.onException = (vector) => { faults.push(vector); };
+    m.protected(0);
+    for (let at = 0; at < 32; at++) m.gate(at, 8, 0x7000);
+    // a code segment that ends at 5010H, in registers only
+    m.state.setWords('segment', 0x5010, 1, 3);
+    m.gpr(1, 2);
+    place(0x7000, 'f4');
+    place(0x5000, '75 7f e2 7e f4'); // jnz (not taken) · loop 5082h
+    m.state.setBig('flagResult', 0n);
+    expect(vcpu.run(20)).toBe('halt');
+    expect([faults, m.gpr(1)]).toEqual([[13], 2n]);
   });
 });

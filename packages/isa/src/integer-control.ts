@@ -10,7 +10,7 @@ import { popValue, push, setStackPointer, stackMask, stackPointer } from './stac
 
 const jcc: Record<string, InstructionEntry> = {};
 CONDITIONS.forEach((name, code) => {
-  jcc[`j${name}`] = { uses: ['size'], ends: true, run: (m) => { m.jumpRelativeIf(m.condition(code)); } };
+  jcc[`j${name}`] = { uses: ['size'], ends: true, run: (m) => { jumpIf(m, m.condition(code)); } };
 });
 
 const wide = (m: Machine, value: w.Expr): w.Expr => m.let(m.size === 8 ? value : w.extendU(value));
@@ -34,8 +34,23 @@ function checkTarget(m: Machine, target: w.Expr): void {
   });
 }
 
+/** Before anything changes: a relative branch that will be taken (by `condition`) must stay within the limit of CS. */
+function checkRelative(m: Machine, condition?: w.Expr): void {
+  if (m.size === 8 || !m.checksCodeLimit) return;
+  const slot = m.stateAddress('segment', 2 * CODE_SEGMENT + 1), limited = w.and(w.load('i32', 32, w.i32(0), slot + 4), w.i32(CHECK_LIMIT));
+  m.when(condition === undefined ? limited : w.and(limited, condition), () => { checkTarget(m, m.relativeTarget()); });
+}
+function jumpIf(m: Machine, condition: w.Expr): void {
+  checkRelative(m, condition);
+  m.jumpRelativeIf(condition);
+}
+
 function jumpNear(m: Machine): void {
-  if (m.form.operands[0]?.kind === 'imm') { m.jumpRelative(); return; }
+  if (m.form.operands[0]?.kind === 'imm') {
+    checkRelative(m);
+    m.jumpRelative();
+    return;
+  }
   const target = wide(m, m.read(0));
   checkTarget(m, target);
   m.jump(target, m.size);
@@ -72,14 +87,14 @@ function loop(condition: (m: Machine) => w.Expr | undefined): InstructionEntry {
     run(m) {
       const size = m.form.addressSize;
       const count = m.let(m.truncate(size, w.sub(m.register(RCX, size), m.constant(size, 1))));
-      const extra = condition(m);
+      const extra = condition(m), more = w.ne(count, m.constant(size, 0)), taken = m.let(extra === undefined ? more : w.and(more, extra));
+      checkRelative(m, taken);
       m.setRegister(RCX, size, count);
-      const more = w.ne(count, m.constant(size, 0));
-      m.jumpRelativeIf(m.let(extra === undefined ? more : w.and(more, extra)));
+      m.jumpRelativeIf(taken);
     },
   };
 }
-const jumpIfCountZero = (size: number): InstructionEntry => ({ uses: ['size'], ends: true, run: (m) => { m.jumpRelativeIf(m.let(w.eqz(m.register(RCX, size)))); } });
+const jumpIfCountZero = (size: number): InstructionEntry => ({ uses: ['size'], ends: true, run: (m) => { jumpIf(m, m.let(w.eqz(m.register(RCX, size)))); } });
 
 function enter(m: Machine): void {
   const level = m.let(w.and(m.secondImmediate(), w.i32(31)));

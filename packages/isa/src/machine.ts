@@ -234,6 +234,9 @@ export abstract class Machine {
     this.setAllFlags({ z: zero, p: parity, c: carry, o: no, s: no, a: no });
   }
 
+  /** Near transfers look at the limit of CS; not in code that only runs where there is none. */
+  readonly checksCodeLimit: boolean = true;
+
   /** One half of a wide vector is being computed whose SIMD exceptions must wait for those of the other. */
   defersExceptions = false;
 

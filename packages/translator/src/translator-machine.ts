@@ -622,6 +622,8 @@ export class TranslatorMachine extends Machine {
     const offset = this.#offset();
     return this.linear(inst.seg, offset.type === 'i64' ? offset : w.extendU(offset), bytes, write);
   }
+  /** Without a limit of CS, or it would not be translated (MODE.FLAT). */
+  override readonly checksCodeLimit = false;
   selector(): Expr { return this.state32('selector', this.#step.inst.seg); }
   number(operand: number): Expr { return w.i32(this.#step.inst.opReg[operand]!); }
   immediate64(): Expr { return w.i64(this.#step.inst.immLo, this.#step.inst.immHi); }

@@ -239,7 +239,7 @@ export class Campaign {
     if (isSkipped) return;
     const meaningless = ranThrough ? meta.undefinedAtEnd : meta.undefinedAnywhere;
     if (meta.onlyExistence === true && (native.u32(index, 'vector') === UD) === (ours.u32(index, 'vector') === UD)) return;
-    if (sameOutcome(native, ours, index, meaningless) || isOrderOfFaults(meta.mnemonics, native, ours, index) || isWrapAround(native, ours, index) || isUpperHalfOfOldMode(native, ours, index, meaningless)) return;
+    if (sameOutcome(native, ours, index, meaningless) || isOrderOfFaults([...meta.mnemonics, ...this.#middleOf(meta.code, Number(after))], native, ours, index) || isWrapAround(native, ours, index) || isUpperHalfOfOldMode(native, ours, index, meaningless)) return;
     for (const count of counts) count.mismatches++;
     for (const mnemonic of meta.mnemonics) this.#byMnemonic.set(mnemonic, (this.#byMnemonic.get(mnemonic) ?? 0) + 1);
     if (this.#mismatches.length >= (this.#o.keep ?? 200)) return;
@@ -249,6 +249,11 @@ export class Campaign {
       mnemonic: meta.mnemonics.length === 1 ? meta.mnemonics[0] ?? '' : 'block', text: this.#listing(code, Number(start)), bytes: Buffer.from(code).toString('hex'),
       input: [registers, `rip=${start.toString(16)} flags=${input.u32(index, 'flags').toString(16)}`], what: describeDifferences(native, ours, index, meaningless),
     });
+  }
+  /** A jump into its own code ends at another instruction: its name. */
+  #middleOf(code: Uint8Array, at: number): string[] {
+    const inst = new Instruction();
+    return at > 0 && at < code.length && decode(code, at, code.length, this.#o.mode, inst) > 0 ? [inst.row.mnemonic] : [];
   }
   #family(name: string): FamilyCount {
     let count = this.#families.get(name);

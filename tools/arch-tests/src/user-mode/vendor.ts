@@ -1,5 +1,4 @@
 /** What is left to the vendor, or done otherwise here on purpose. */
-import { OpKind } from '@vmm/decoder';
 import type { Instruction } from '@vmm/decoder';
 import type { CodeMode } from './batch-layout.ts';
 
@@ -8,8 +7,6 @@ export function isVendorSpecific(inst: Instruction, mode: CodeMode, rcx: bigint)
   const { row } = inst;
   // AMD takes 66 before a near branch in 64-bit mode for a 16-bit one
   if (mode === 64 && inst.has66 && row.size64 === 'forced64' && row.endsBlock) return true;
-  // CS limits are not checked for relative jumps; 32-bit ones leave a 16-bit segment
-  if (mode === 16 && inst.opSize === 4 && inst.opKind[0] === OpKind.rel) return true;
   // REP before LOOP turns it into its opposite on AMD
   if (/^loop/.test(row.mnemonic) && inst.rep !== 0) return true;
   // MOVSXD to 16 bits loads 32 on AMD
