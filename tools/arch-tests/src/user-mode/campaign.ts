@@ -73,7 +73,7 @@ function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batc
   const a = native.u32(index, 'vector'), b = ours.u32(index, 'vector');
   if (native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
   if (mnemonics.includes('cmps') && (isAccessFault(a) || a === GP) && (isAccessFault(b) || b === GP)) return true;
-  if (mnemonics.includes('call') && isAccessFault(a) && b === GP) return true;
+  if (mnemonics.includes('call') && (isAccessFault(a) || a === SS) && b === GP) return true;
   // AMD's second bound wraps around at 64 KiB
   if (mnemonics.includes('bound') && a === BOUND_RANGE && b === GP) return true;
   // the limit is checked for offset and selector of a far pointer together; AMD's selector wraps around at 64 KiB
@@ -100,8 +100,11 @@ function isWrapAround(native: Batch, ours: Batch, index: number): boolean {
  * 64-bit code that ended in 32-bit code: the upper halves of the registers are undefined there (SDM vol 1 §3.4.1.1), and AMD drops RSP's at once.
  * True if nothing else differs.
  */
-function isUpperHalfOfOldMode(native: Batch, ours: Batch, index: number, flags: number): boolean {
-  if (native.mode !== 64 || native.segment(index, CS) === SELECTORS[64][CS] || native.gpr(index, RSP) !== (ours.gpr(index, RSP) & 0xffff_ffffn)) return false;
+function isUpperHalfOfOldMode(mnemonics: readonly string[], native: Batch, ours: Batch, index: number, flags: number): boolean {
+  if (native.mode !== 64 || native.segment(index, CS) === SELECTORS[64][CS]) return false;
+  // far CALL pushes where what is left of RSP points
+  if (mnemonics.includes('callf') && ours.gpr(index, RSP) > 0xffff_ffffn) return true;
+  if (native.gpr(index, RSP) !== (ours.gpr(index, RSP) & 0xffff_ffffn)) return false;
   const narrowed = ours.copy();
   narrowed.setGpr(index, RSP, native.gpr(index, RSP));
   return sameOutcome(native, narrowed, index, flags);
@@ -239,7 +242,7 @@ export class Campaign {
     if (isSkipped) return;
     const meaningless = ranThrough ? meta.undefinedAtEnd : meta.undefinedAnywhere;
     if (meta.onlyExistence === true && (native.u32(index, 'vector') === UD) === (ours.u32(index, 'vector') === UD)) return;
-    if (sameOutcome(native, ours, index, meaningless) || isOrderOfFaults([...meta.mnemonics, ...this.#middleOf(meta.code, Number(after))], native, ours, index) || isWrapAround(native, ours, index) || isUpperHalfOfOldMode(native, ours, index, meaningless)) return;
+    if (sameOutcome(native, ours, index, meaningless) || isOrderOfFaults([...meta.mnemonics, ...this.#middleOf(meta.code, Number(after))], native, ours, index) || isWrapAround(native, ours, index) || isUpperHalfOfOldMode(meta.mnemonics, native, ours, index, meaningless)) return;
     for (const count of counts) count.mismatches++;
     for (const mnemonic of meta.mnemonics) this.#byMnemonic.set(mnemonic, (this.#byMnemonic.get(mnemonic) ?? 0) + 1);
     if (this.#mismatches.length >= (this.#o.keep ?? 200)) return;
