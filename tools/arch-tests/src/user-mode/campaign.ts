@@ -242,7 +242,7 @@ export class Campaign {
     }
     if (isSkipped) return;
     // a transfer into the bytes of its own instruction runs others, whose flags nobody has looked up
-    const isInside = meta.families.includes(NEAR_TRANSFER) && after > 0n && after < BigInt(SLOT_BYTES) && after !== BigInt(meta.code.length);
+    const isInside = meta.mnemonics.length === 1 && meta.families.includes(NEAR_TRANSFER) && after > 0n && after < BigInt(SLOT_BYTES) && after !== BigInt(meta.code.length);
     const meaningless = (ranThrough ? meta.undefinedAtEnd : meta.undefinedAnywhere) | (isInside ? ARITHMETIC_FLAGS : 0);
     if (meta.onlyExistence === true && (native.u32(index, 'vector') === UD) === (ours.u32(index, 'vector') === UD)) return;
     if (sameOutcome(native, ours, index, meaningless) || isOrderOfFaults([...meta.mnemonics, ...this.#middleOf(meta.code, Number(after))], native, ours, index) || isWrapAround(native, ours, index) || isUpperHalfOfOldMode(meta.mnemonics, native, ours, index, meaningless)) return;
