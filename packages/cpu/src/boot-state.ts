@@ -61,7 +61,8 @@ export function resetCpu(cpu: Cpu): void {
   state.set('debugControl', 0);
   cpu.branchTrap.last.reset();
   state.setWords('pat', PAT_RESET.low, PAT_RESET.high);
-  state.setWords('miscEnable', MISC_ENABLE.FAST_STRINGS, 0);
+  // there is no branch trace store, no precise event sampling
+  state.setWords('miscEnable', MISC_ENABLE.FAST_STRINGS | MISC_ENABLE.BTS_UNAVAILABLE | MISC_ENABLE.PEBS_UNAVAILABLE, 0);
   state.set('fpuControl', FPU_CONTROL_RESET);
   for (const field of ['fpuStatus', 'fpuTop', 'fpuTags', 'fpuCs', 'fpuDs', 'fpuOpcode'] as const) state.set(field, 0);
   state.set('mxcsr', MXCSR_RESET);
