@@ -1,7 +1,7 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { CS, FS, GS, Machine } from '@vmm/isa';
 import type { CalloutName, Flag } from '@vmm/isa';
-import { jumpEntry, MODE, REPEATS_A_TURN } from '@vmm/cpu';
+import { HANDLER_STATUS, jumpEntry, MODE, REPEATS_A_TURN } from '@vmm/cpu';
 import type { InterpreterCore } from '@vmm/cpu';
 import { OpKind } from '@vmm/decoder';
 import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
@@ -44,7 +44,6 @@ export interface Known { readonly pending: Pending; readonly nearby: ReadonlyMap
 /** What is known of an address that lies in a window. */
 interface Located { readonly host: Local; readonly at: number; readonly bytes: number; readonly isWritable: boolean }
 
-export const STATUS = { dispatch: 1, fault: 3, interpret: 4, returned: 5 } as const;
 /** Calls of regions by regions that may be open: the host's stack is finite. */
 const MAX_CALL_DEPTH = 64;
 
@@ -172,7 +171,7 @@ export class TranslatorMachine extends Machine {
     });
     this.#epilogue();
     fn.prepend(() => {
-      checkEntry(() => { fn.return(w.i32(STATUS.interpret)); });
+      checkEntry(() => { fn.return(w.i32(HANDLER_STATUS.interpret)); });
       this.#prologue();
     });
   }
@@ -182,7 +181,7 @@ export class TranslatorMachine extends Machine {
     const delta = w.sub(w.and(site, w.i32(2 * SITE.BIAS - 1)), w.i32(SITE.BIAS));
     fn.set(this.rip, w.add(fn.get(this.ripBase), this.is64 ? w.extendS(delta) : delta));
     fn.set(this.budget, w.add(fn.get(this.budget), w.sub(w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(2 * SITE.LEFT_BIAS - 1)), w.i32(SITE.LEFT_BIAS))));
-    fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(STATUS.fault), w.select(w.and(site, w.i32(SITE.INTERPRET)), w.i32(STATUS.interpret), w.i32(0))));
+    fn.set(this.status, w.select(w.and(site, w.i32(SITE.FAULT)), w.i32(HANDLER_STATUS.faultAtRip), w.select(w.and(site, w.i32(SITE.INTERPRET)), w.i32(HANDLER_STATUS.interpret), w.i32(0))));
     const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3))), size = fn.let(w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
     const kindOf = (number: Expr): Expr => w.add(w.mul(number, w.i32(16)), w.shl(w.i32(1), size));
     fn.if(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
@@ -192,6 +191,8 @@ export class TranslatorMachine extends Machine {
       fn.set(this.#kind, w.select(operation, kindOf(operation), w.i32(0)));
     });
   }
+
+  get #regionType(): number { return this.#module.typeIndex({ params: ['i32'], results: ['i32'] }); }
 
   #prologue(): void {
     const { fn } = this;
@@ -220,20 +221,25 @@ export class TranslatorMachine extends Machine {
   #epilogue(): void {
     const { fn } = this;
     this.#storeRegisters();
-    fn.store(64, w.i32(0), this.stateAddress('rip'), this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)));
-    fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
+    this.#storePlace();
     fn.if(fn.get(this.status), () => { fn.return(fn.get(this.status)); }, undefined, false);
     const goesOn = w.and(w.gtS(fn.get(this.budget), w.i32(0)), w.eqz(w.load('i32', 32, w.i32(0), this.stateAddress('pending'))));
     fn.if(goesOn, () => {
       const slot = fn.local('i32');
       fn.if(fn.get(this.#link), () => { fn.set(slot, w.load('i32', 32, fn.get(this.#link))); }, () => {
         const returns = w.eq(this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)), w.load('i64', 64, w.i32(0), this.stateAddress('returnTo')));
-        fn.if(returns, () => { fn.return(w.i32(STATUS.returned)); });
+        fn.if(returns, () => { fn.return(w.i32(HANDLER_STATUS.returned)); });
         this.#lookUpJump(slot);
       });
-      fn.if(fn.get(slot), () => { fn.returnCallIndirect(this.#module.typeIndex({ params: ['i32'], results: ['i32'] }), [w.i32(0)], fn.get(slot)); });
+      fn.if(fn.get(slot), () => { fn.returnCallIndirect(this.#regionType, [w.i32(0)], fn.get(slot)); });
     }, undefined, true);
-    fn.return(w.i32(STATUS.dispatch));
+    fn.return(w.i32(HANDLER_STATUS.dispatch));
+  }
+  /** Where control goes, and how many instructions are left. */
+  #storePlace(): void {
+    const { fn } = this;
+    fn.store(64, w.i32(0), this.stateAddress('rip'), this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)));
+    fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
   }
   /** As they are: the run loop settles them when somebody else is to look. */
   #storeFlags(): void {
@@ -265,8 +271,7 @@ export class TranslatorMachine extends Machine {
       if (this.pending.type !== 'memory') this.#storeFlags();
       this.pay();
       fn.later(() => { this.#storeRegisters(); });
-      fn.store(64, w.i32(0), this.stateAddress('rip'), this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)));
-      fn.store(32, w.i32(0), this.stateAddress('budget'), fn.get(this.budget));
+      this.#storePlace();
       const slot = fn.local('i32');
       if (link === 0) this.#lookUpJump(slot);
       else fn.set(slot, w.load('i32', 32, w.i32(0), link));
@@ -274,16 +279,15 @@ export class TranslatorMachine extends Machine {
       const outer = fn.let(this.state64('returnTo'));
       fn.store(64, w.i32(0), this.stateAddress('returnTo'), this.ripAt(after));
       const stops = w.or(w.or(w.leS(fn.get(this.budget), w.i32(0)), w.eqz(fn.get(slot))), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
-      fn.if(stops, () => { fn.return(w.i32(STATUS.dispatch)); }, undefined, false);
-      const regionType = this.#module.typeIndex({ params: ['i32'], results: ['i32'] });
+      fn.if(stops, () => { fn.return(w.i32(HANDLER_STATUS.dispatch)); }, undefined, false);
       const depth = fn.let(this.state32('callDepth'));
       fn.if(w.geS(depth, w.i32(MAX_CALL_DEPTH)), () => {
         fn.store(64, w.i32(0), this.stateAddress('returnTo'), outer);
-        fn.returnCallIndirect(regionType, [w.i32(0)], fn.get(slot));
+        fn.returnCallIndirect(this.#regionType, [w.i32(0)], fn.get(slot));
       }, undefined, false);
       this.setState32('callDepth', w.add(depth, w.i32(1)));
-      const status = fn.let(w.callIndirectExpr(regionType, 'i32', [w.i32(0)], fn.get(slot)));
-      fn.if(w.ne(status, w.i32(STATUS.returned)), () => { fn.return(status); }, undefined, false);
+      const status = fn.let(w.callIndirectExpr(this.#regionType, 'i32', [w.i32(0)], fn.get(slot)));
+      fn.if(w.ne(status, w.i32(HANDLER_STATUS.returned)), () => { fn.return(status); }, undefined, false);
       this.setState32('callDepth', depth);
       fn.store(64, w.i32(0), this.stateAddress('returnTo'), outer);
     });
@@ -356,7 +360,7 @@ export class TranslatorMachine extends Machine {
     this.#flushForExit();
     if (left !== this.owed) this.fn.set(this.budget, w.add(this.fn.get(this.budget), w.i32(left - this.owed)));
     this.fn.set(this.rip, this.ripWord(delta));
-    this.fn.set(this.status, w.i32((why & SITE.FAULT) !== 0 ? STATUS.fault : why !== 0 ? STATUS.interpret : 0));
+    this.fn.set(this.status, w.i32((why & SITE.FAULT) !== 0 ? HANDLER_STATUS.faultAtRip : why !== 0 ? HANDLER_STATUS.interpret : 0));
     this.fn.br(this.pending.type === 'memory' ? this.#leave : this.#leaveFlags);
   }
   /** At a loop's head: return now and then, so that events are seen and the function can be replaced by optimized code. */

@@ -40,7 +40,7 @@ interface Region {
 /** A call out of a region, by where it returns to. */
 interface CallSite { readonly region: Region; /** Distance of the return address from the region's entry. */ readonly delta: number; /** How long calls made here have run, as samples tell. */ ms: number }
 interface Wanted { readonly graph: FlowGraph; readonly region: Region }
-interface Slotted extends Wanted { readonly slot: number }
+interface Slotted extends Wanted { readonly slot: number; /** See `#startsIn`. */ readonly starts: readonly (readonly [host: number, id: number])[] }
 
 const PAGE = 4096;
 /** A sample stands for no longer than this: the host may have been elsewhere. */
@@ -323,7 +323,7 @@ export class RegionTranslator implements Translator {
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule(helpers);
     const probes = new Map<number, FunctionRef>();
-    const refs = batch.map(({ graph, region, slot }) => {
+    const refs = batch.map(({ graph, region, slot, starts }) => {
       const { modeKey } = region;
       const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey), stamp = this.#stampOf(slot);
       return module.define(['i32'], ['i32'], (fn) => {
@@ -335,7 +335,7 @@ export class RegionTranslator implements Translator {
         for (const { kind, targets } of graph.blocks) {
           if (kind === 'call') this.#sites.set(blockKey(graph.hostOf(targets[0]!), modeKey), { region, delta: targets[0]!, ms: 0 });
         }
-        for (const [at, id] of this.#startsIn(graph, modeKey)) {
+        for (const [at, id] of starts) {
           const head = emitter.loopHeads[id]!;
           this.#loopHeads.set(blockKey(at, modeKey), head < 0 || graph.blocks[head]!.kind === 'switch' ? 0 : graph.hostOf(graph.blocks[head]!.delta));
         }
@@ -351,12 +351,12 @@ export class RegionTranslator implements Translator {
     this.#queued.clear();
     if (batch.length === 0) this.#instructionsUsed = 0;
     if (batch.length === 0 || !handlers.hasFreeSlot) return;
-    const slotted = batch.map((wanted) => ({ ...wanted, slot: handlers.takeSlot() }));
+    const slotted = batch.map((wanted) => ({ ...wanted, slot: handlers.takeSlot(), starts: [...this.#startsIn(wanted.graph, wanted.region.modeKey)] }));
     const { module, refs } = this.#emit(slotted);
     refs.forEach((ref, i) => { module.elements(slotted[i]!.slot, [ref]); });
     const bytes = module.finish();
     new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
-    for (const { graph, region, slot } of slotted) {
+    for (const { graph, region, slot, starts } of slotted) {
       const key = blockKey(region.host, region.modeKey);
       this.#installed.get(key)?.retire();
       this.#installed.set(key, region);
@@ -366,7 +366,7 @@ export class RegionTranslator implements Translator {
       this.counters.regions++;
       for (const block of graph.blocks) this.counters.regionInstructions += block.steps.length;
       // they count from now on what the region leaves to the interpreter
-      for (const [at] of this.#startsIn(graph, region.modeKey)) blocks.reheat(at, region.modeKey);
+      for (const [at] of starts) blocks.reheat(at, region.modeKey);
     }
     this.#instructionsUsed = 0;
     this.counters.modules++;
