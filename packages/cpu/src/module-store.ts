@@ -2,8 +2,7 @@ import type { HelperTypes } from './interpreter-module.ts';
 
 /** Where the interpreter's module is kept from one start of a program to the next: making it takes longer than all else of a virtual CPU. */
 export interface ModuleStore {
-  /** What was saved under this key by this very program, or nothing. */
-  /** Keys are letters, digits and dashes. */
+  /** What was saved under this key (letters, digits, dashes) by this very program, or nothing. */
   load(key: string): Uint8Array<ArrayBuffer> | undefined;
   save(key: string, bytes: Uint8Array): void;
 }

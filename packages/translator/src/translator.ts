@@ -106,7 +106,7 @@ export class RegionTranslator implements Translator {
       if (times === undefined) return;
       this.#queued.set(host, times + 1);
       // it is running on and on while it waits for company
-      if (times > 0) this.#translate();
+      if (times > 0) this.#timed(() => { this.#translate(); });
       return;
     }
     this.#want(host, modeKey, mode, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'));
@@ -187,9 +187,12 @@ export class RegionTranslator implements Translator {
   poll(): void {
     this.#sample();
     if (this.#queue.length === 0) return;
+    if (performance.now() - this.#queuedSinceMs < this.#options.batchDelayMs) return;
+    this.#timed(() => { this.#translate(); });
+  }
+  #timed(work: () => void): void {
     const start = performance.now();
-    if (start - this.#queuedSinceMs < this.#options.batchDelayMs) return;
-    this.#translate();
+    work();
     this.counters.translateMs += performance.now() - start;
   }
 
