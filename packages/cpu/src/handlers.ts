@@ -22,6 +22,8 @@ export interface HostImports {
   /** The interpreter's own block at a host address, even where translated code exists. */
   readonly interpreted: (host: number) => number;
   readonly becameHot: (host: number) => void;
+  /** Whether translated code entered at an address is there still: (code, lo, hi) -> 0 or 1. */
+  readonly mayGoOn: (code: number, lo: number, hi: number) => number;
 }
 
 /**

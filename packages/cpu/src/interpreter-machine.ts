@@ -17,6 +17,11 @@ export interface InterpreterCore {
   readonly segmentLinear: FunctionRef;
   readonly commit: FunctionRef;
   readonly callout: FunctionRef;
+  /**
+   * Goes on, from wherever a called region has left, until control is where the call returns to: (status, return address, calls open, caller, its entry)
+   * -> `returned`, or a status to leave with.
+   */
+  readonly finishCall: FunctionRef;
   readonly helpers: HelperFunctions;
 }
 

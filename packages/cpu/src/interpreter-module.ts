@@ -33,6 +33,7 @@ export const TABLE_SIZE = 32768;
 const CORE_TYPES: Readonly<Record<Exclude<keyof InterpreterCore, 'helpers'>, readonly [readonly ValueType[], readonly ValueType[]]>> = {
   access: [['i32', 'i32', 'i32', 'i32'], ['i32']], probeRead: [['i64', 'i32'], ['i32']], probeWrite: [['i64', 'i32', 'i32'], ['i32']], address: [['i32', 'i32'], ['i64']], offset: [['i32'], ['i64']],
   segmentLinear: [['i32', 'i64', 'i32'], ['i64']], commit: [[], ['i32']], callout: [['i32', 'i32'], ['i32']],
+  finishCall: [['i32', 'i64', 'i32', 'i32', 'i64'], ['i32']],
 };
 
 function importMachine(module: ModuleBuilder, geometry: InterpreterGeometry): void {
@@ -117,31 +118,42 @@ function defineHandler(module: ModuleBuilder, machine: InterpreterMachine, handl
  */
 interface RunImports { readonly access: FunctionRef; readonly lookup: FunctionRef; readonly interpreted: FunctionRef; readonly becameHot: FunctionRef }
 
-function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], imports: RunImports, settleFlags: FunctionRef, deliverFault: FunctionRef): FunctionRef {
+function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMachine, geometry: InterpreterGeometry, hot: readonly Handler[], imports: RunImports, settleFlags: FunctionRef, deliverFault: FunctionRef): void {
   const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb, hash = geometry.privateBase + VCPU_LAYOUT.blockHash;
   const at = (field: keyof typeof STATE): number => state + STATE[field];
   const { access, lookup, interpreted, becameHot } = imports;
   const handlerType = module.typeIndex({ params: ['i32'], results: ['i32'] });
-  return module.define([], ['i32'], (fn) => {
+  module.fill(run, (fn) => {
+    const returnTo = fn.param(1), depth = fn.param(2), isNested = depth;
     const record = fn.local('i32'), host = fn.local('i32'), rip = fn.local('i64'), linear = fn.local('i64'), entry = fn.local('i32'), slot = fn.local('i32'), last = fn.local('i32'), mustInterpret = fn.local('i32');
     // header of the block that ran just now; 0: not known, or what it leads to must be looked up
     const previous = fn.local('i32');
+    const entryStatus = fn.local('i32');
+    fn.set(entryStatus, fn.param(0));
     fn.loop((dispatch) => {
       const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }); };
       // with rip at the instruction
       const deliver = (): void => {
         fn.set(mustInterpret, w.i32(0));
         fn.brIf(dispatch, deliverFault.call());
-        fn.return(w.i32(EXIT.fault));
+        fn.return(w.select(isNested, w.i32(HANDLER_STATUS.faultAtRip), w.i32(EXIT.fault)));
       };
       const failed = (): void => {
         fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
         settle();
         deliver();
       };
-      fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { settle(); fn.return(w.i32(EXIT.pending)); });
-      fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { settle(); fn.return(w.i32(EXIT.budget)); });
+      const exit = (reason: number): void => { settle(); fn.return(w.select(isNested, w.i32(HANDLER_STATUS.dispatch), w.i32(reason))); };
+      fn.if(fn.get(entryStatus), () => {
+        const status = fn.let(fn.get(entryStatus));
+        fn.set(entryStatus, w.i32(0));
+        fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), failed);
+        fn.set(mustInterpret, w.eq(status, w.i32(HANDLER_STATUS.interpret)));
+      });
+      fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { exit(EXIT.pending); });
+      fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { exit(EXIT.budget); });
       fn.set(rip, w.load('i64', 64, w.i32(0), at('rip')));
+      fn.if(w.eq(fn.get(rip), returnTo), () => { fn.return(w.i32(HANDLER_STATUS.returned)); }, undefined, false);
       fn.set(linear, w.and(w.add(fn.get(rip), w.load('i64', 64, w.i32(0), at('segment') + 16)), w.load('i64', 64, w.i32(0), at('linearMask'))));
       fn.set(entry, tlbEntry(state, fn.get(linear)));
       fn.if(w.eq(w.load('i64', 64, fn.get(entry), tlb + 16), tlbWanted(state, fn.get(linear), w.i64(0))), () => {
@@ -189,10 +201,12 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
           fn.store(32, jump, jumps + 8, w.load('i32', 32, w.i32(0), at('tlbTag')));
           fn.store(32, jump, jumps + 12, w.or(region, w.shl(key, w.i32(16))));
           fn.store(8, w.and(w.wrap(w.shrU(fn.get(rip), w.i64(12))), w.i32(VCPU_LAYOUT.jumpPages - 1)), jumps + VCPU_LAYOUT.jumpEntries * 16, w.i32(1));
-          fn.store(64, w.i32(0), at('returnTo'), w.i64(-1, -1));
-          fn.store(32, w.i32(0), at('callDepth'), w.i32(0));
+          fn.store(64, w.i32(0), at('returnTo'), returnTo);
+          fn.store(32, w.i32(0), at('callDepth'), depth);
+          fn.unless(isNested, () => { fn.store(32, w.i32(0), at('callsInDoubt'), w.i32(0)); });
           const status = fn.let(w.callIndirectExpr(handlerType, 'i32', [w.i32(0)], region));
-          fn.brIf(dispatch, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
+          // `returned` too, if this is for a call: the head of the loop sees it
+          fn.brIf(dispatch, w.or(w.eq(status, w.i32(HANDLER_STATUS.dispatch)), w.eq(status, w.i32(HANDLER_STATUS.returned))));
           // it has set rip itself and wants a fault delivered; or a check at an entry failed: what is at rip must be interpreted this time
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), failed);
           fn.set(mustInterpret, w.i32(1));
@@ -280,6 +294,25 @@ function defineRun(module: ModuleBuilder, machine: InterpreterMachine, geometry:
   });
 }
 
+/** See `InterpreterCore.finishCall`. */
+function defineFinishCall(module: ModuleBuilder, stateBase: number, run: FunctionRef, mayGoOn: FunctionRef): FunctionRef {
+  const word = (field: 'mapVersion' | 'modeKey' | 'callsInDoubt'): Expr => w.load('i32', 32, w.i32(0), stateBase + STATE[field]);
+  const tag = (): Expr => w.load('i64', 64, w.i32(0), stateBase + STATE.tlbTag);
+  return module.define(['i32', 'i64', 'i32', 'i32', 'i64'], ['i32'], (fn) => {
+    const depth = fn.param(2), entry = fn.param(4);
+    const setDoubt = (calls: Expr): void => { fn.store(32, w.i32(0), stateBase + STATE.callsInDoubt, calls); };
+    const before = [fn.let(word('mapVersion')), fn.let(word('modeKey')), fn.let(tag())] as const;
+    const status = fn.let(run.call(fn.param(0), fn.param(1), depth));
+    const differs = w.or(w.or(w.ne(before[0], word('mapVersion')), w.ne(before[1], word('modeKey'))), w.ne(before[2], tag()));
+    fn.if(w.and(differs, w.ltS(word('callsInDoubt'), depth)), () => { setDoubt(depth); });
+    fn.if(w.and(w.eq(status, w.i32(HANDLER_STATUS.returned)), w.geS(word('callsInDoubt'), depth)), () => {
+      fn.unless(mayGoOn.call(fn.param(3), w.wrap(entry), w.wrap(w.shrU(entry, w.i64(32)))), () => { fn.return(w.i32(HANDLER_STATUS.dispatch)); });
+      setDoubt(w.sub(depth, w.i32(1)));
+    });
+    fn.return(status);
+  });
+}
+
 /** Bring flags that translated code left as operation and operands into `flagResult` and `flagAux`. */
 function defineSettleFlags(module: ModuleBuilder, stateBase: number, helpers: HelperFunctions): FunctionRef {
   const at = (field: keyof typeof STATE): number => stateBase + STATE[field];
@@ -332,7 +365,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const callout = module.importFunction('env', 'callout', ['i32', 'i32'], ['i32']);
   const lookup = module.importFunction('env', 'lookup', ['i32'], ['i32']);
   const interpreted = module.importFunction('env', 'interpreted', ['i32'], ['i32']);
-  const becameHot = module.importFunction('env', 'becameHot', ['i32']);
+  const becameHot = module.importFunction('env', 'becameHot', ['i32']), mayGoOn = module.importFunction('env', 'mayGoOn', ['i32', 'i32', 'i32'], ['i32']);
   const stateBase = geometry.privateBase + VCPU_LAYOUT.state;
   const readTime = module.importFunction('env', 'readTime', [], ['f64']);
   const ports = { readPort: module.importFunction('env', 'readPort', ['i32', 'i32'], ['i32']), writePort: module.importFunction('env', 'writePort', ['i32', 'i32', 'i32']) };
@@ -340,8 +373,9 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const system = defineSystemFunctions(module, geometry.privateBase, generated, readTime, ports), helpers = { ...defineHelpers(module, stateBase), ...system };
   const segmentLinear = defineSegmentLinear(module, stateBase, callout);
   const offset = defineOffset(module, geometry);
+  const run = module.declare(['i32', 'i64', 'i32'], ['i32']);
   const core: InterpreterCore = {
-    helpers, access, commit, callout, offset, segmentLinear,
+    helpers, finishCall: defineFinishCall(module, stateBase, run, mayGoOn), access, commit, callout, offset, segmentLinear,
     probeRead: defineProbe(module, geometry, access, 0, w.i32(0)),
     probeWrite: defineProbe(module, geometry, access, 8, undefined),
     address: module.define(['i32', 'i32'], ['i64'], (fn) => {
@@ -353,7 +387,10 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
   const machine = new InterpreterMachine(geometry.privateBase, core);
   module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), ...others.map((handler) => defineHandler(module, machine, handler))]);
-  module.export('run', defineRun(module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers), system.deliverFault));
+  fillRun(run, module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers), system.deliverFault);
+  module.export('run', module.define([], ['i32'], (fn) => { fn.return(run.call(w.i32(0), w.i64(-1, -1), w.i32(0))); }));
+  // where a link says that there is no region
+  module.elements(0, [module.define(['i32'], ['i32'], (fn) => { fn.return(w.i32(HANDLER_STATUS.dispatch)); })]);
   return { bytes: module.finish(), helperTypes: Object.fromEntries(Object.entries(helpers).map(([name, ref]) => [name, [ref.type.params, ref.type.results]])) };
 }
 

@@ -19,6 +19,8 @@ export interface Translator {
   readonly quickThreshold: number;
   /** The block at `host` (state.rip, state.modeKey) has run often. Called from the run loop's look-up: must not disturb state. */
   request(host: number): void;
+  /** Whether the code with a number, entered at an address, is there still, on the same pages: its call has come back, and much may have happened since. */
+  mayGoOn(code: number, lo: number, hi: number): boolean;
   /** Between slices: a good moment for batched work. */
   poll(): void;
   /** Regions that died because their code changed; grows. */

@@ -169,6 +169,7 @@ export class Vcpu {
       },
       interpreted: (host) => this.blocks.interpreted(host >>> 0),
       becameHot: (host) => { if (this.blocks.isHot(host >>> 0, this.state.get('modeKey'))) this.#translator?.request(host >>> 0); },
+      mayGoOn: (code, lo, hi) => this.#translator?.mayGoOn(code, lo, hi) === true ? 1 : 0,
     }, this.mmu.defineAccess?.bind(this.mmu), { store: options.moduleStore, key: [privateBase, memory.ramBase, memory.layout.romBase, memory.layout.attributesBase, memory.layout.totalBytes].join('-') });
     this.blocks = new BlockCache({
       state, privateBase, handlers: this.handlers,

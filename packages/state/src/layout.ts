@@ -38,6 +38,8 @@ export const STATE_FIELDS = {
   flagKind: f('i32'), flagB: f('i64'), regionEntries: f('i64'),
   /** Where the translated code that called the one that runs goes on when control comes back; -1: nobody called. Then how many calls are open. */
   returnTo: f('i64'), callDepth: f('i32'),
+  /** As many of the open calls, the outer ones, were made by code that may have died or be mapped elsewhere since: it is looked at before it goes on. */
+  callsInDoubt: f('i32'),
   /** Grows whenever a mapping may have changed under an unchanged `tlbTag`. */
   mapVersion: f('i32'),
   /** Byte offset of the next entry in the list of computed jumps. */

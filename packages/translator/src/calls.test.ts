@@ -1,5 +1,7 @@
+import { assemble } from '@vmm/assembler';
+import type { MachineMemory } from '@vmm/memory';
 import { describe, expect, it } from 'vitest';
-import { DATA, runFlat } from './flat-machine.testing.ts';
+import { CODE, DATA, PAGE_DIRECTORY, runFlat, TABLES } from './flat-machine.testing.ts';
 
 /** So many instructions that a function with them is called, not translated once more. */
 const BODY = Array.from({ length: 30 }, (_, i) => (i % 3 === 0 ? `lea ebp, [ebp + ${String(i + 1)}]` : i % 3 === 1 ? 'rol ebp, 3' : 'xor ebp, esi')).join('\n');
@@ -129,6 +131,36 @@ const PROGRAMS: readonly { readonly name: string; readonly source: string }[] = 
   same: ret`,
   },
   {
+    name: 'goes on behind a function that the interpreter must run in part, and behind one that is seldom called',
+    source: `mov esi, 13
+        ${warm('odd')}
+        mov ecx, 5000
+  again:
+        call outer
+        add edi, eax
+        test ecx, 1023
+        jnz more
+        call seldom
+        xor edi, eax
+  more: dec ecx
+        jnz again
+        hlt
+  outer: ${BODY}
+        call odd
+        add eax, ebp
+        ret
+  odd:  ${BODY}
+        mov @psi, cr0
+        mov @pdx, cr4
+        add esi, edx
+        out 0x80, al
+        ret
+  seldom: ${BODY}
+        call outer
+        sub eax, edi
+        ret`,
+  },
+  {
     name: 'calls through registers and memory, whatever comes',
     source: `mov dword ptr [${String(DATA)}], one
         mov dword ptr [${String(DATA + 8)}], two
@@ -177,5 +209,60 @@ describe.each([32, 64] as const)('a call out of a region, %i bits,', (bits) => {
   it('costs no return to the dispatcher', () => {
     const text = (PROGRAMS[0]?.source ?? '').replaceAll('@p', bits === 64 ? 'r' : 'e');
     expect(runFlat(bits, text, 'translator', { hotThreshold: 8 }).counters['regionEntries']).toBeLessThan(500);
+  });
+});
+
+describe('a call in 64-bit code whose function puts another page where the caller was', () => {
+  const CALLER = 0x80_0000, FUNCTION = CODE + 64, ENTRY = PAGE_DIRECTORY + 8 * 4, COPIES = [0x60_0000, 0xa0_0000] as const, OTHER_TABLES = 0x4000;
+  const pageEntry = (host: number): bigint => BigInt(host) | 0x83n;
+  /** Both copies of the caller have the same layout, and what the caller does next differs. */
+  const prepare = ({ guest }: MachineMemory): void => {
+    COPIES.forEach((host, i) => {
+      const { bytes } = assemble(`again: call ${String(FUNCTION)}
+        imul edi, edi, ${String(3 + 2 * i)}
+        add edi, ${String(1000 + i)}
+        dec ecx
+        jnz again
+        hlt`, { org: CALLER, bits: 64 });
+      guest.writeBytes(host, bytes);
+    });
+    guest.write64(ENTRY, pageEntry(COPIES[0]));
+    // a second address space that differs in that page
+    for (let at = 0; at < 0x3000; at += 8) guest.write64(OTHER_TABLES + at, guest.read64(TABLES + at));
+    guest.write64(OTHER_TABLES, BigInt(OTHER_TABLES + 0x1000) | 3n);
+    guest.write64(OTHER_TABLES + 0x1000, BigInt(OTHER_TABLES + 0x2000) | 3n);
+    guest.write64(OTHER_TABLES + ENTRY - TABLES, pageEntry(COPIES[1]));
+  };
+  it.each([
+    ['by INVLPG', `xor dword ptr [${String(ENTRY)}], ${String(COPIES[0] ^ COPIES[1])}
+        invlpg [${String(CALLER)}]`],
+    ['by a reload of CR3', `xor dword ptr [${String(ENTRY)}], ${String(COPIES[0] ^ COPIES[1])}
+        mov rdx, cr3
+        mov cr3, rdx`],
+    ['by another address space', `mov rdx, cr3
+        xor rdx, ${String(TABLES ^ OTHER_TABLES)}
+        mov cr3, rdx`],
+  ])('%s', (_name, change) => {
+    const source = `jmp begin
+        align 64
+        ${BODY}
+        test ecx, 7
+        jnz stays
+        ${change}
+  stays: ret
+  begin:
+        mov esi, 7
+        ${`mov ecx, 39
+  warming: call ${String(FUNCTION)}
+        dec ecx
+        jnz warming`}
+        mov ecx, 4000
+        mov eax, ${String(CALLER)}
+        jmp rax`;
+    const expected = runFlat(64, source, 'interpreter', { prepare }), actual = runFlat(64, source, 'translator', { prepare, hotThreshold: 8 });
+    expect(expected.result).toBe('halt');
+    expect(actual.registers).toEqual(expected.registers);
+    expect(actual.instructions).toBe(expected.instructions);
+    expect(actual.counters['regions']).toBeGreaterThan(1);
   });
 });

@@ -95,6 +95,7 @@ export class TranslatorMachine extends Machine {
   inlinesProbes = false;
   ripBase!: Local;
   readonly #modeKey: number;
+  readonly #code: number;
   /** In the word type of the mode, as everything that is an address. */
   rip!: Local;
   status!: Local;
@@ -124,12 +125,13 @@ export class TranslatorMachine extends Machine {
   #left = 0;
   #prepared = new Map<number, Expr>();
 
-  /** `probes`: the module's own probe functions so far, by what they do. */
-  constructor(module: ModuleBuilder, probes: Map<number, FunctionRef>, privateBase: number, core: InterpreterCore, modeKey: number) {
+  /** `probes`: the module's own probe functions so far, by what they do; `code`: see `Translator.mayGoOn`. */
+  constructor(module: ModuleBuilder, probes: Map<number, FunctionRef>, privateBase: number, core: InterpreterCore, modeKey: number, code = 0) {
     super(privateBase + VCPU_LAYOUT.state);
     this.privateBase = privateBase;
     this.core = core;
     this.#module = module;
+    this.#code = code;
     this.#probes = probes;
     const is64 = this.is64 = (modeKey & MODE.CODE_SIZE) === MODE.CODE64;
     this.#isUser = (modeKey & MODE.USER) !== 0;
@@ -198,9 +200,10 @@ export class TranslatorMachine extends Machine {
     const { fn } = this;
     fn.set(this.ripBase, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('rip')));
     fn.set(this.budget, w.load('i32', 32, w.i32(0), this.stateAddress('budget')));
-    fn.set(this.#tag, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('tlbTag')));
+    this.#loadTag();
     this.#loadRegisters();
   }
+  #loadTag(): void { this.fn.set(this.#tag, w.load(this.#word, this.is64 ? 64 : 32, w.i32(0), this.stateAddress('tlbTag'))); }
   #loadRegisters(): void {
     const { fn } = this;
     this.#registers.forEach((local, number) => {
@@ -228,7 +231,8 @@ export class TranslatorMachine extends Machine {
       const slot = fn.local('i32');
       fn.if(fn.get(this.#link), () => { fn.set(slot, w.load('i32', 32, fn.get(this.#link))); }, () => {
         const returns = w.eq(this.is64 ? fn.get(this.rip) : w.extendU(fn.get(this.rip)), w.load('i64', 64, w.i32(0), this.stateAddress('returnTo')));
-        fn.if(returns, () => { fn.return(w.i32(HANDLER_STATUS.returned)); });
+        // its caller looks at itself first if it must
+        fn.if(returns, () => { fn.return(w.select(w.ltS(this.state32('callsInDoubt'), this.state32('callDepth')), w.i32(HANDLER_STATUS.returned), w.i32(HANDLER_STATUS.dispatch))); });
         this.#lookUpJump(slot);
       });
       fn.if(fn.get(slot), () => { fn.returnCallIndirect(this.#regionType, [w.i32(0)], fn.get(slot)); });
@@ -278,7 +282,7 @@ export class TranslatorMachine extends Machine {
       // known to samples also when the slice ends here
       const outer = fn.let(this.state64('returnTo'));
       fn.store(64, w.i32(0), this.stateAddress('returnTo'), this.ripAt(after));
-      const stops = w.or(w.or(w.leS(fn.get(this.budget), w.i32(0)), w.eqz(fn.get(slot))), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
+      const stops = w.or(w.leS(fn.get(this.budget), w.i32(0)), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
       fn.if(stops, () => { fn.return(w.i32(HANDLER_STATUS.dispatch)); }, undefined, false);
       const depth = fn.let(this.state32('callDepth'));
       fn.if(w.geS(depth, w.i32(MAX_CALL_DEPTH)), () => {
@@ -287,7 +291,11 @@ export class TranslatorMachine extends Machine {
       }, undefined, false);
       this.setState32('callDepth', w.add(depth, w.i32(1)));
       const status = fn.let(w.callIndirectExpr(this.#regionType, 'i32', [w.i32(0)], fn.get(slot)));
-      fn.if(w.ne(status, w.i32(HANDLER_STATUS.returned)), () => { fn.return(status); }, undefined, false);
+      fn.if(w.ne(status, w.i32(HANDLER_STATUS.returned)), () => {
+        const finished = fn.let(this.core.finishCall.call(status, this.ripAt(after), w.add(depth, w.i32(1)), w.i32(this.#code), this.ripAt(0)));
+        fn.if(w.ne(finished, w.i32(HANDLER_STATUS.returned)), () => { fn.return(finished); }, undefined, false);
+        this.#loadTag();
+      }, undefined, false);
       this.setState32('callDepth', depth);
       fn.store(64, w.i32(0), this.stateAddress('returnTo'), outer);
     });

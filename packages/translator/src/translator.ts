@@ -7,7 +7,7 @@ import type { Form, InstructionEntry } from '@vmm/isa';
 import { VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
-import type { Meaning, Traits } from './flow-graph.ts';
+import type { CodePage, Meaning, Traits } from './flow-graph.ts';
 import { Links } from './links.ts';
 import { RegionEmitter } from './region.ts';
 import { MissingHelper, TranslatorMachine } from './translator-machine.ts';
@@ -29,8 +29,11 @@ export interface TranslatorOptions {
 
 /** What stays of a region once it is made: its graph must not, it is most of the heap then. */
 interface Region {
+  /** Never used again. */
+  readonly id: number;
   readonly host: number;
   readonly modeKey: number;
+  readonly pages: readonly CodePage[];
   isStale: boolean;
   slot: number;
   readonly exits: { readonly target: number; readonly word: number }[];
@@ -38,13 +41,16 @@ interface Region {
   retire: () => void;
 }
 /** A call out of a region, by where it returns to. */
-interface CallSite { readonly region: Region; /** Distance of the return address from the region's entry. */ readonly delta: number; /** How long calls made here have run, as samples tell. */ ms: number }
+interface CallSite { readonly region: Region; /** Distance of the return address from the region's entry. */ readonly delta: number; /** How long calls made here have run, as samples tell; what is long ago counts less. */ ms: number; sampledMs: number }
 interface Wanted { readonly graph: FlowGraph; readonly region: Region }
 interface Slotted extends Wanted { readonly slot: number; /** See `#startsIn`. */ readonly starts: readonly (readonly [host: number, id: number])[] }
 
 const PAGE = 4096;
+const ALL_CALLS = 0x7fff_ffff;
 /** A sample stands for no longer than this: the host may have been elsewhere. */
 const MAX_SAMPLE_MS = 4;
+/** Of what samples said: a call must take about a quarter of the time to get anywhere, or its function had better stay where it is. */
+const HALF_LIFE_MS = 32;
 /** Functions for lazy flags, which any code may come to want. */
 const FLAG_HELPERS = ['lazyAux', 'lazyResult'];
 /** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
@@ -68,6 +74,8 @@ export class RegionTranslator implements Translator {
   readonly #inlined = new Set<number>();
   /** Regions in use, by key. */
   readonly #installed = new Map<number, Region>();
+  readonly #byId = new Map<number, Region>();
+  #made = 0;
   #sampledMs = 0;
   /** Instructions of the regions that are made or wanted, by key. */
   readonly #sizes = new Map<number, number>();
@@ -120,11 +128,7 @@ export class RegionTranslator implements Translator {
     const lo = rip | 0, hi = mode === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
     const graph = new FlowGraph({
       bytes: state.u8, mode, modeKey, host,
-      pageHost: (page) => {
-        const at = (lo >>> 0) + page * PAGE;
-        const found = this.#context.tryFetch(at | 0, mode === 64 ? hi + Math.floor(at / 0x1_0000_0000) | 0 : 0);
-        return found === 0 ? 0 : found - (found & PAGE - 1);
-      },
+      pageHost: (page) => this.#pageAt(lo, hi, page, mode === 64),
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meaningOf(inst, modeKey),
       heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / this.hotThreshold),
@@ -134,7 +138,7 @@ export class RegionTranslator implements Translator {
     }, DEFAULT_LIMITS);
     if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) this.counters.untranslatable++;
     else {
-      const region: Region = { host, modeKey, isStale: false, slot: 0, exits: [], retire: () => undefined };
+      const region: Region = { id: ++this.#made, host, modeKey, pages: graph.pages, isStale: false, slot: 0, exits: [], retire: () => undefined };
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
       this.#sizes.set(blockKey(host, modeKey), graph.blocks.reduce((sum, block) => sum + block.steps.length, 0));
@@ -142,6 +146,12 @@ export class RegionTranslator implements Translator {
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
     this.counters.translateMs += performance.now() - start;
+  }
+
+  /** Host address of the page that is so many pages from the one of a linear address, 0 if it cannot be fetched from. */
+  #pageAt(lo: number, hi: number, page: number, is64: boolean): number {
+    const at = (lo >>> 0) + page * PAGE, found = this.#context.tryFetch(at | 0, is64 ? hi + Math.floor(at / 0x1_0000_0000) | 0 : 0);
+    return found === 0 ? 0 : found - (found & PAGE - 1);
   }
 
   /** Where the interpreter's blocks begin in a graph, with the graph's block there: its own are cut at a length, at pages and where faults were. */
@@ -176,12 +186,22 @@ export class RegionTranslator implements Translator {
     if ((lo & hi) === -1 || mode === 16) return;
     state.setWords('returnTo', -1, -1);
     const key = blockKey(this.#context.tryFetch(lo, hi), modeKey), site = this.#sites.get(key);
-    if (site === undefined || site.region.isStale || (site.ms += ms) < this.#options.inlineMs) return;
+    if (site === undefined || site.region.isStale) return;
+    site.ms = site.ms * 2 ** ((site.sampledMs - now) / HALF_LIFE_MS) + ms;
+    site.sampledMs = now;
+    if (site.ms < this.#options.inlineMs) return;
     const { region, delta } = site;
     this.#sites.delete(key);
     this.#inlined.add(key);
     this.counters.inlinedCalls++;
     if (!this.#queued.has(region.host)) this.#want(region.host, modeKey, mode, (lo >>> 0) - delta, hi);
+  }
+
+  mayGoOn(code: number, lo: number, hi: number): boolean {
+    const region = this.#byId.get(code);
+    if (region === undefined || region.modeKey !== this.#context.state.get('modeKey')) return false;
+    const is64 = (region.modeKey & MODE.CODE_SIZE) === MODE.CODE64;
+    return region.pages.every(({ page, host }) => this.#pageAt(lo, hi, page, is64) === host);
   }
 
   poll(): void {
@@ -218,6 +238,7 @@ export class RegionTranslator implements Translator {
         const page = Math.floor(host / PAGE);
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
         region.retire();
+        this.#context.state.set('callsInDoubt', ALL_CALLS);
         this.#sizes.delete(key);
       },
     };
@@ -227,6 +248,7 @@ export class RegionTranslator implements Translator {
       this.#unlink(region);
       if (isInUse) {
         this.#installed.delete(key);
+        this.#byId.delete(region.id);
         blocks.removeRegion(host, modeKey);
       }
       for (const { host: at } of pages) blocks.unwatch(at, unit);
@@ -328,7 +350,7 @@ export class RegionTranslator implements Translator {
     const probes = new Map<number, FunctionRef>();
     const refs = batch.map(({ graph, region, slot, starts }) => {
       const { modeKey } = region;
-      const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey), stamp = this.#stampOf(slot);
+      const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey, region.id), stamp = this.#stampOf(slot);
       return module.define(['i32'], ['i32'], (fn) => {
         const emitter = new RegionEmitter(machine, graph, (delta) => {
           const target = graph.hostOnPages(delta);
@@ -336,7 +358,7 @@ export class RegionTranslator implements Translator {
         }, stamp);
         emitter.emit(fn);
         for (const { kind, targets } of graph.blocks) {
-          if (kind === 'call') this.#sites.set(blockKey(graph.hostOf(targets[0]!), modeKey), { region, delta: targets[0]!, ms: 0 });
+          if (kind === 'call') this.#sites.set(blockKey(graph.hostOf(targets[0]!), modeKey), { region, delta: targets[0]!, ms: 0, sampledMs: 0 });
         }
         for (const [at, id] of starts) {
           const head = emitter.loopHeads[id]!;
@@ -363,6 +385,7 @@ export class RegionTranslator implements Translator {
       const key = blockKey(region.host, region.modeKey);
       this.#installed.get(key)?.retire();
       this.#installed.set(key, region);
+      this.#byId.set(region.id, region);
       blocks.installRegion(region.host, region.modeKey, slot);
       region.slot = slot;
       this.#links.point(key, slot);
