@@ -4,7 +4,7 @@ import type { Row } from '@vmm/decoder';
 import { INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import type { StateView } from '@vmm/state';
-import { STATE, VCPU_LAYOUT } from '@vmm/state';
+import { forgetJumps, STATE, VCPU_LAYOUT } from '@vmm/state';
 import type { HandlerTable } from './handlers.ts';
 import { BLOCK_HASH, blockRowOf } from './interpreter-module.ts';
 import { entryFor, formOf, quickKey, writeRecord } from './lowering.ts';
@@ -211,18 +211,14 @@ export class BlockCache {
   removeRegion(host: number, modeKey: number): void {
     const key = blockKey(host, modeKey);
     if (!this.#regions.delete(key)) return;
-    this.#forgetJumps();
+    // pages stay marked: regions trust their mappings
+    forgetJumps(this.#o.state, this.#o.privateBase);
     this.#unpoint(host, modeKey);
     const block = this.#blocks.get(key);
     if (block !== undefined) this.#setReachable(block, true);
   }
   /** Whether a block may be entered from the one before without a look-up. */
   #setReachable(block: Block, isReachable: boolean): void { this.#i32[block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.host >> 2] = isReachable ? block.host : 0; }
-  /** A region is gone: computed jumps are looked up again. Pages stay marked: regions trust their mappings. */
-  #forgetJumps(): void {
-    const from = this.#o.privateBase + VCPU_LAYOUT.jumps >> 2;
-    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4);
-  }
   /** Table slot of the region that stands in for a block, or 0. */
   regionAt(host: number, modeKey: number): number { return this.#regions.get(blockKey(host, modeKey)) ?? 0; }
 

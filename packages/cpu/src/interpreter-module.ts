@@ -198,7 +198,7 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
           fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
           const jump = fn.let(jumpEntry(w.wrap(fn.get(rip)))), jumps = geometry.privateBase + VCPU_LAYOUT.jumps;
           fn.store(64, jump, jumps, fn.get(rip));
-          fn.store(32, jump, jumps + 8, w.load('i32', 32, w.i32(0), at('tlbTag')));
+          fn.store(32, jump, jumps + 8, w.or(w.load('i32', 32, w.i32(0), at('tlbTag')), w.load('i32', 32, w.i32(0), at('jumpVersion'))));
           fn.store(32, jump, jumps + 12, w.or(region, w.shl(key, w.i32(16))));
           fn.store(8, w.and(w.wrap(w.shrU(fn.get(rip), w.i64(12))), w.i32(VCPU_LAYOUT.jumpPages - 1)), jumps + VCPU_LAYOUT.jumpEntries * 16, w.i32(1));
           fn.store(64, w.i32(0), at('returnTo'), returnTo);

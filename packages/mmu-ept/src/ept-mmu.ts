@@ -3,7 +3,7 @@ import { PAGE as ATTRIBUTE, PAGE_BYTES, WRITE_BARRIER } from '@vmm/memory';
 import { askerOf, PageWalker, RIGHT, RIGHT_FOR, WALK } from '@vmm/paging';
 import type { AccessKind, GeneratedAccess, Mmu, MmuCounters, PagingModel, Stage2 } from '@vmm/paging';
 import { CR0, CR4, RFLAGS, VECTOR } from '@vmm/spec';
-import { MMU_INDEX, STATE, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
+import { forgetJumps, MMU_INDEX, STATE, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import type { StateView } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { AddressSpaces } from './address-spaces.ts';
@@ -401,8 +401,9 @@ export class EptMmu implements Mmu {
     this.#state.set('mapVersion', version);
     // versions begin again: what remembers one must not
     if (version === 0) this.#i32.fill(-1, this.#privateBase + VCPU_LAYOUT.stamps >> 2, this.#privateBase + VCPU_LAYOUT.stamps + VCPU_LAYOUT.stampsBytes >> 2);
-    const from = this.#privateBase + VCPU_LAYOUT.jumps >> 2;
-    this.#i32.fill(0, from, from + VCPU_LAYOUT.jumpEntries * 4 + VCPU_LAYOUT.jumpPages / 4);
+    forgetJumps(this.#state, this.#privateBase);
+    const marks = this.#privateBase + VCPU_LAYOUT.jumps + VCPU_LAYOUT.jumpEntries * 16 >> 2;
+    this.#i32.fill(0, marks, marks + VCPU_LAYOUT.jumpPages / 4);
   }
 
   #wipe(): void {

@@ -42,6 +42,8 @@ export const STATE_FIELDS = {
   callsInDoubt: f('i32'),
   /** Grows whenever a mapping may have changed under an unchanged `tlbTag`. */
   mapVersion: f('i32'),
+  /** Above the bits of `tlbTag`: which entries of the jump table are of now. See `forgetJumps`. */
+  jumpVersion: f('i32'),
   /** Byte offset of the next entry in the list of computed jumps. */
   computedNext: f('i32'),
   /** `tlbTag` of implicit supervisor accesses (descriptor tables, TSS). */
@@ -110,7 +112,7 @@ export const VCPU_LAYOUT = {
   masks: 0x3000,
   bounce: 0x3800,
   tlb: 0x1_0000,
-  tlbEntries: 4096,
+  tlbEntries: 0x4000,
   tlbEntryBytes: 32,
   /** What the generated TLB refill reads: see `@vmm/mmu-ept`. */
   refill: 0x4000,
@@ -122,23 +124,22 @@ export const VCPU_LAYOUT = {
   fpuTables: 0x8000,
   fpuTablesBytes: 0x4000,
   /** Full TLB entries, 32 bytes each, and where large pages may be cached: the MMU's own. */
-  tlbFull: 0x4_0000,
-  largePages: 0x6_0000,
+  tlbFull: 0x10_0000,
+  largePages: 0x9_0000,
   largePagesBytes: 0x2000,
-  blockHash: 0x10_0000,
+  blockHash: 0x20_0000,
   blockHashEntries: 0x1_0000,
-  records: 0x20_0000,
-  recordsBytes: 0xd0_0000,
+  records: 0x30_0000,
+  recordsBytes: 0xc0_0000,
   /**
-   * What translated code reaches by computed jumps: 16 bytes an entry, rip, low word of `tlbTag`, then table slot | mode key << 16. Emptied when a
-   * page or a region goes.
+   * What translated code reaches by computed jumps: 16 bytes an entry, rip, low word of `tlbTag` with `jumpVersion`, then table slot | mode key << 16.
    */
-  jumps: 0x8_0000,
-  jumpEntries: 4096,
+  jumps: 0xa_0000,
+  jumpEntries: 16384,
   /** Directly behind them, a byte for each page that an entry may lie in, or a region trusts the mapping of, by page number: 0 where none does. */
   jumpPages: 1024,
   /** Computed jumps and calls that the interpreter made last, 16 bytes each: rip of the instruction, then of its target. See `computedNext`. */
-  computed: 0xd_1000,
+  computed: 0xf_0000,
   computedEntries: 4096,
   /** By table slot, 8 bytes: `tlbTag` (low word) and `mapVersion` for which a region last found its pages where it was made for. */
   stamps: 0xfc_0000,
@@ -154,7 +155,7 @@ export const VCPU_LAYOUT = {
  * A probe for `size` bytes compares ((address + size - 1) & ~0xfff) | tlbTag: one compare covers page, permission, context and page crossing.
  * `addend` (i32): host address = low 32 bits of linear address + addend (mod 2^32).
  */
-export const TLB_USER_FLIP = 0x800 * VCPU_LAYOUT.tlbEntryBytes;
+export const TLB_USER_FLIP = 0x2000 * VCPU_LAYOUT.tlbEntryBytes;
 export const TLB_ENTRY = { readTag: 0, writeTag: 8, execTag: 16, addend: 24 } as const;
 
 /** The low 12 bits of `tlbTag`: MMU index (who asks) in bits 0..1, address-space tag above. */

@@ -314,7 +314,8 @@ export class TranslatorMachine extends Machine {
     const wide = this.is64 ? rip : w.extendU(rip);
     // tag, slot and mode key in one word
     const found = fn.let(w.load('i64', 64, entry, jumps + 8));
-    const wanted = w.or(w.load('i64', 32, w.i32(0), this.stateAddress('tlbTag')), w.i64(0, this.#modeKey << 16));
+    const tag = w.or(w.load('i64', 32, w.i32(0), this.stateAddress('tlbTag')), w.load('i64', 32, w.i32(0), this.stateAddress('jumpVersion')));
+    const wanted = w.or(tag, w.i64(0, this.#modeKey << 16));
     const difference = w.or(w.xor(w.load('i64', 64, entry, jumps), wide), w.and(w.xor(found, wanted), w.i64(-1, 0xffff_0000 | 0)));
     fn.set(slot, w.i32(0));
     fn.if(w.eqz(difference), () => { fn.set(slot, w.and(w.wrap(w.shrU(found, w.i64(32))), w.i32(0xffff))); }, undefined, true);

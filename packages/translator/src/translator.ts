@@ -13,7 +13,7 @@ import { RegionEmitter } from './region.ts';
 import { MissingHelper, TranslatorMachine } from './translator-machine.ts';
 
 export interface TranslatorOptions {
-  /** Executions of a block before it is translated. Default 10,000: below that, translating and compiling cost more than they save (measured on a boot). */
+  /** Executions of a block before it is translated. Default 5,000: below that, translating and compiling cost more than they save (measured on a boot). */
   readonly hotThreshold?: number;
   /** So many are enough if they come in quick succession. Default: a quarter of `hotThreshold`. */
   readonly quickThreshold?: number;
@@ -45,7 +45,7 @@ interface CallSite { readonly region: Region; /** Distance of the return address
 interface Wanted { readonly graph: FlowGraph; readonly region: Region }
 interface Slotted extends Wanted { readonly slot: number; /** See `#startsIn`. */ readonly starts: readonly (readonly [host: number, id: number])[] }
 
-const PAGE = 4096;
+const PAGE = 4096, HOT = 5000;
 const ALL_CALLS = 0x7fff_ffff;
 /** A sample stands for no longer than this: the host may have been elsewhere. */
 const MAX_SAMPLE_MS = 4;
@@ -92,7 +92,7 @@ export class RegionTranslator implements Translator {
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
     this.#links = new Links(context.state.i32, context.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
-    this.#options = { hotThreshold: 10_000, quickThreshold: Math.ceil((options.hotThreshold ?? 10_000) / 4), maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, inlineMs: 12, ...options };
+    this.#options = { hotThreshold: HOT, quickThreshold: Math.ceil((options.hotThreshold ?? HOT) / 4), maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, inlineMs: 12, ...options };
     this.hotThreshold = this.#options.hotThreshold;
     this.quickThreshold = this.#options.quickThreshold;
   }

@@ -10,7 +10,7 @@ export const ARCHITECTURAL: readonly StateField[] = [
 ];
 /** Fields that an engine keeps for itself: they say how the guest is run, not where it is. */
 export const INTERNAL: readonly string[] = [
-  'zero', 'tlbFlip', 'systemTag', 'eventCare', 'deliveredFaults', 'timeStamp', 'timeStampBudget', 'timeStampTolerance', 'interruptWaits', 'mapVersion', 'computedNext', 'regionEntries', 'returnTo', 'callDepth', 'callsInDoubt', 'flagResult', 'flagAux', 'flagKind', 'flagA', 'flagB', 'eflags', 'tlbTag', 'blockRip', 'pending', 'budget', 'currentRecord', 'modeKey',
+  'zero', 'tlbFlip', 'systemTag', 'eventCare', 'deliveredFaults', 'timeStamp', 'timeStampBudget', 'timeStampTolerance', 'interruptWaits', 'mapVersion', 'jumpVersion', 'computedNext', 'regionEntries', 'returnTo', 'callDepth', 'callsInDoubt', 'flagResult', 'flagAux', 'flagKind', 'flagA', 'flagB', 'eflags', 'tlbTag', 'blockRip', 'pending', 'budget', 'currentRecord', 'modeKey',
   'faultVector', 'faultError', 'faultAddress', 'instructions', 'exitReason', 'scratch',
 ];
 const WORDS = { i64: 2, i32: 1, f80: 4, v256: 8 } as const;
