@@ -280,11 +280,11 @@ export class TranslatorMachine extends Machine {
       if (link === 0) this.#lookUpJump(slot);
       else fn.set(slot, w.load('i32', 32, w.i32(0), link));
       // known to samples also when the slice ends here
-      const outer = fn.let(this.state64('returnTo'));
+      const outer = this.state64('returnTo');
       fn.store(64, w.i32(0), this.stateAddress('returnTo'), this.ripAt(after));
       const stops = w.or(w.leS(fn.get(this.budget), w.i32(0)), w.load('i32', 32, w.i32(0), this.stateAddress('pending')));
       fn.if(stops, () => { fn.return(w.i32(HANDLER_STATUS.dispatch)); }, undefined, false);
-      const depth = fn.let(this.state32('callDepth'));
+      const depth = this.state32('callDepth');
       fn.if(w.geS(depth, w.i32(MAX_CALL_DEPTH)), () => {
         fn.store(64, w.i32(0), this.stateAddress('returnTo'), outer);
         fn.returnCallIndirect(this.#regionType, [w.i32(0)], fn.get(slot));
