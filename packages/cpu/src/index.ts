@@ -16,7 +16,7 @@ export { PENDING, Vcpu } from './vcpu.ts';
 export type { InterruptPort, MmuContext, RunResult, VcpuOptions } from './vcpu.ts';
 export type { ModuleStore } from './module-store.ts';
 export type { InterpreterGeometry } from './interpreter-module.ts';
-export { REPEATS_A_TURN, tlbEntry } from './interpreter-machine.ts';
+export { REPEATS_A_TURN, tlbEntry, WRITES } from './interpreter-machine.ts';
 export { jumpEntry } from './interpreter-module.ts';
 export type { InterpreterCore } from './interpreter-machine.ts';
 export { entryFor, formOf, quickKey } from './lowering.ts';

@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import type { FunctionBuilder, Label } from '@vmm/wasm';
+import type { Label } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import { tlbEntry } from '@vmm/cpu';
@@ -14,8 +14,6 @@ import type { TranslatorMachine } from './translator-machine.ts';
 
 const PAGE = 4096;
 const ACCESS_EXECUTE = 2;
-const NONE_NEARBY: TranslatorMachine['nearby'] = new Map();
-const NONE_CHECKED: TranslatorMachine['checked'] = new Set();
 
 /** Emits one region: structured control flow from the dominator tree, each block through the instruction builders. */
 export class RegionEmitter {
@@ -35,7 +33,6 @@ export class RegionEmitter {
   readonly #linkTo: (delta: number) => number;
   /** Where the region remembers for which mapping its pages were found right; 0: nowhere. */
   readonly #stamp: number;
-  #fn!: FunctionBuilder;
 
   constructor(machine: TranslatorMachine, graph: FlowGraph, linkTo: (delta: number) => number = () => 0, stamp = 0) {
     this.#stamp = stamp;
@@ -47,43 +44,43 @@ export class RegionEmitter {
     this.#successors = graph.blocks.map((block) => block.targets.map((delta) => this.#byDelta.get(delta)).filter((id) => id !== undefined));
     this.loopHeads = this.#findLoops();
     this.#flagsInMemory = this.#findUntouchedFlags();
-    machine.openings = this.#planWindows();
-    machine.keepsVectors = graph.blocks.every((block) => block.steps.every((step) => !step.traits.touchesVectorState));
+    machine.windows.openings = this.#planWindows();
+    machine.registers.keepsVectors = graph.blocks.every((block) => block.steps.every((step) => !step.traits.touchesVectorState));
   }
 
-  emit(fn: FunctionBuilder): void {
-    this.#fn = fn;
-    this.#machine.region(fn, (leave) => { this.#checkPages(fn, leave); }, () => {
+  emit(): void {
+    this.#machine.frame.around((leave) => { this.#checkPages(leave); }, () => {
       this.#settleFor(0);
       this.#tree(0);
     });
   }
 
   /** The entry's own page is right by the look-up; others must still be mapped where they were when the region was made. */
-  #checkPages(fn: FunctionBuilder, leave: () => void): void {
+  #checkPages(leave: () => void): void {
+    const { fn } = this.#machine;
     if (this.#graph.pages.length === 1) return;
-    if (this.#stamp === 0) { this.#lookAtPages(fn, leave); return; }
+    if (this.#stamp === 0) { this.#lookAtPages(leave); return; }
     const word = (address: number): w.Expr => w.load('i32', 32, w.i32(0), address);
     const tag = this.#machine.stateAddress('tlbTag'), version = this.#machine.stateAddress('mapVersion');
     fn.if(w.or(w.xor(word(this.#stamp), word(tag)), w.xor(word(this.#stamp + 4), word(version))), () => {
-      this.#lookAtPages(fn, leave);
+      this.#lookAtPages(leave);
       fn.store(32, w.i32(0), this.#stamp, word(tag));
       fn.store(32, w.i32(0), this.#stamp + 4, word(version));
     }, undefined, false);
   }
-  #lookAtPages(fn: FunctionBuilder, leave: () => void): void {
-    const { privateBase } = this.#machine;
+  #lookAtPages(leave: () => void): void {
+    const { fn } = this.#machine, { privateBase, is64, core } = this.#machine.code;
     const state = (name: 'rip' | 'tlbTag'): w.Expr => w.load('i64', 64, w.i32(0), this.#machine.stateAddress(name));
     const tlb = privateBase + VCPU_LAYOUT.tlb;
     for (const { page, host } of this.#graph.pages) {
       if (page === 0) continue;
-      const at = fn.let(w.and(w.add(state('rip'), w.i64(page * PAGE)), this.#machine.is64 ? w.i64(-PAGE) : w.i64(-PAGE, 0)));
+      const at = fn.let(w.and(w.add(state('rip'), w.i64(page * PAGE)), is64 ? w.i64(-PAGE) : w.i64(-PAGE, 0)));
       const entry = fn.let(tlbEntry(this.#machine.stateBase, at));
       const tag = w.ne(w.load('i64', 64, entry, tlb + TLB_ENTRY.execTag), w.or(at, state('tlbTag')));
       const addend = w.ne(w.add(w.wrap(at), w.load('i32', 32, entry, tlb + TLB_ENTRY.addend)), w.i32(host));
       // after a change of address space the TLB may simply not know the page yet
       fn.if(w.or(tag, addend), () => {
-        const found = this.#machine.core.access.call(w.wrap(at), w.wrap(w.shrU(at, w.i64(32))), w.i32(1), w.i32(ACCESS_EXECUTE));
+        const found = core.access.call(w.wrap(at), w.wrap(w.shrU(at, w.i64(32))), w.i32(1), w.i32(ACCESS_EXECUTE));
         fn.if(w.ne(found, w.i32(host)), () => {
           fn.store(32, w.i32(0), this.#machine.stateAddress('faultVector'), w.i32(-1));
           leave();
@@ -119,15 +116,12 @@ export class RegionEmitter {
   }
   /** Here begins code that several edges lead to: nothing is known but what all of them agree on. */
   #join(id: number): void {
-    this.#machine.pending = this.#flagsInMemory[id] === 1 ? { type: 'memory' } : { type: 'locals' };
-    this.#machine.nearby = NONE_NEARBY;
-    this.#machine.checked = NONE_CHECKED;
-    this.#machine.owed = 0;
+    this.#machine.forget(this.#flagsInMemory[id] === 1);
   }
   /** Before an edge that joins others: the flags where its target expects them. */
   #settleFor(target: number): void {
-    this.#machine.pay();
-    if (this.#flagsInMemory[target] === 0) this.#machine.flushFlags();
+    this.#machine.place.pay();
+    if (this.#flagsInMemory[target] === 0) this.#machine.flags.flush();
   }
 
   /** Natural loops: what reaches the source of a back edge without passing its target. */
@@ -157,10 +151,10 @@ export class RegionEmitter {
     const { isLoopHeader, isMerge, children, position } = this.#structure;
     const merges = children[id]!.filter((child) => isMerge[child] === 1).sort((a, b) => position[b]! - position[a]!);
     if (isLoopHeader[id] === 1) {
-      this.#fn.loop((label) => {
+      this.#machine.fn.loop((label) => {
         this.#loops.set(id, label);
         this.#join(id);
-        this.#machine.pollEvents(this.#graph.blocks[id]!.kind === 'switch' ? undefined : this.#graph.blocks[id]!.delta);
+        this.#machine.frame.pollEvents(this.#graph.blocks[id]!.kind === 'switch' ? undefined : this.#graph.blocks[id]!.delta);
         this.#within(id, merges);
         this.#loops.delete(id);
       });
@@ -168,9 +162,9 @@ export class RegionEmitter {
   }
   #within(id: number, merges: readonly number[]): void {
     const [outer, ...inner] = merges;
-    if (outer === undefined) { this.#fn.scope(() => { this.#code(this.#graph.blocks[id]!); }); return; }
+    if (outer === undefined) { this.#machine.fn.scope(() => { this.#code(this.#graph.blocks[id]!); }); return; }
     // the merge latest in order is outermost
-    this.#fn.block((label) => {
+    this.#machine.fn.block((label) => {
       this.#labels.set(outer, label);
       this.#within(id, inner);
       this.#labels.delete(outer);
@@ -182,8 +176,8 @@ export class RegionEmitter {
   #code(block: FlowBlock): void {
     const machine = this.#machine;
     const count = block.steps.length;
-    machine.inlinesProbes = this.loopHeads[block.id]! >= 0;
-    if (count > 0) machine.spend(count);
+    machine.memory.inlinesLookUps = this.loopHeads[block.id]! >= 0;
+    if (count > 0) machine.place.spend(count);
     block.steps.forEach((step, i) => {
       machine.run(step, count - i);
     });
@@ -192,7 +186,7 @@ export class RegionEmitter {
       case 'computed': {
         const { outcome } = machine;
         if (outcome.type !== 'dynamic') throw new Error(`${block.steps.at(-1)!.form.mnemonic} computes no target`);
-        machine.setTarget(outcome.target);
+        machine.place.setTarget(outcome.target);
         this.#go(block, SWITCH_DELTA);
         return;
       }
@@ -201,16 +195,16 @@ export class RegionEmitter {
         if (outcome.type === 'dynamic') machine.call(outcome.target, after);
         else {
           const callee = after + step.inst.immLo;
-          machine.call(machine.ripAt(callee), after, this.#linkTo(callee));
+          machine.call(machine.place.at(callee), after, this.#linkTo(callee));
         }
         this.#go(block, after);
         return;
       }
-      case 'stop': machine.leaveTo(block.endDelta, this.#linkTo(block.endDelta)); return;
+      case 'stop': machine.frame.leaveTo(block.endDelta, this.#linkTo(block.endDelta)); return;
       case 'leave': {
         const { outcome } = machine;
         if (outcome.type === 'dynamic') this.#indirect(block, outcome.target);
-        else if (outcome.type !== 'leave') machine.leaveTo(block.endDelta);
+        else if (outcome.type !== 'leave') machine.frame.leaveTo(block.endDelta);
         return;
       }
       case 'jump': this.#go(block, block.targets[0]!); return;
@@ -219,7 +213,7 @@ export class RegionEmitter {
         if (outcome.type !== 'branch') throw new Error(`${block.steps.at(-1)!.form.mnemonic} does not branch`);
         const [next, taken] = block.targets as [number, number];
         const known = machine.known();
-        this.#fn.if(outcome.condition, () => { this.#go(block, taken); });
+        this.#machine.fn.if(outcome.condition, () => { this.#go(block, taken); });
         machine.recall(known);
         this.#go(block, next);
       }
@@ -228,10 +222,10 @@ export class RegionEmitter {
 
   /** Computed jumps: a jump table by a hash of the target, which is then compared. */
   #switch(block: FlowBlock): void {
-    const machine = this.#machine, fn = this.#fn;
+    const machine = this.#machine, { fn } = machine;
     const known = machine.known();
     const targets = block.targets.filter((delta) => this.#byDelta.has(delta) && !this.#structure.cut.has(block.id * this.#graph.blocks.length + this.#byDelta.get(delta)!));
-    const distance = fn.let(machine.targetDelta());
+    const distance = fn.let(machine.place.targetDelta());
     const { multiplier, shift, slots } = perfectHash(targets);
     fn.block((missed) => {
       const open = (i: number, labels: readonly Label[]): void => {
@@ -250,7 +244,7 @@ export class RegionEmitter {
       open(0, []);
     });
     machine.recall(known);
-    machine.leaveToTarget();
+    machine.frame.leaveToTarget();
   }
 
   /** A computed target: return addresses of calls made in this region go on in place. */
@@ -259,11 +253,11 @@ export class RegionEmitter {
     const known = machine.known();
     for (const site of block.targets) {
       if (!this.#byDelta.has(site)) continue;
-      this.#fn.if(w.eq(target, machine.ripAt(site)), () => { this.#go(block, site); });
+      this.#machine.fn.if(w.eq(target, machine.place.at(site)), () => { this.#go(block, site); });
       machine.recall(known);
     }
-    machine.setTarget(target);
-    machine.leaveToTarget();
+    machine.place.setTarget(target);
+    machine.frame.leaveToTarget();
   }
 
   /** Continue at a delta: in place, by branch, or out of the region. */
@@ -272,16 +266,16 @@ export class RegionEmitter {
     const target = this.#byDelta.get(delta);
     const { position, isMerge, cut } = this.#structure;
     if (target === undefined || cut.has(from.id * this.#graph.blocks.length + target)) {
-      if (delta === SWITCH_DELTA) machine.leaveToTarget();
-      else machine.leaveTo(delta, this.#linkTo(delta));
+      if (delta === SWITCH_DELTA) machine.frame.leaveToTarget();
+      else machine.frame.leaveTo(delta, this.#linkTo(delta));
       return;
     }
     if (position[target]! <= position[from.id]!) {
       this.#settleFor(target);
-      this.#fn.br(this.#loops.get(target)!);
+      this.#machine.fn.br(this.#loops.get(target)!);
     } else if (isMerge[target] === 1) {
       this.#settleFor(target);
-      this.#fn.br(this.#labels.get(target)!);
+      this.#machine.fn.br(this.#labels.get(target)!);
     } else {
       if (this.#structure.isLoopHeader[target] === 1) this.#settleFor(target);
       this.#tree(target);

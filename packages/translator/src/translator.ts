@@ -9,8 +9,9 @@ import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
 import type { CodePage, Meaning, Traits } from './flow-graph.ts';
 import { Links } from './links.ts';
+import { MissingHelper, RegionCode } from './region-code.ts';
 import { RegionEmitter } from './region.ts';
-import { MissingHelper, TranslatorMachine } from './translator-machine.ts';
+import { TranslatorMachine } from './translator-machine.ts';
 
 export interface TranslatorOptions {
   /** Executions of a block before it is translated. Default 5,000: below that, translating and compiling cost more than they save (measured on a boot). */
@@ -319,17 +320,19 @@ export class RegionTranslator implements Translator {
   #tryForm(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule();
-    const machine = new TranslatorMachine(module, new Map(), privateBase, core, inst.mode === 64 ? MODE.CODE64 : MODE.CODE32);
+    let traits: Traits | undefined;
     try {
       module.define([], ['i32'], (fn) => {
-        machine.region(fn, () => undefined, () => {
+        const machine = new TranslatorMachine(new RegionCode(fn, module, core, privateBase, inst.mode === 64 ? MODE.CODE64 : MODE.CODE32), new Map());
+        machine.frame.around(() => undefined, () => {
           machine.run({ delta: 0, inst, entry, form, traits: { writesFlags: true, touchesVectorState: false, helpers: [] } }, 1);
         });
+        traits = { writesFlags: machine.flags.writes > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState, helpers: [...machine.code.usedHelpers] };
       });
-      return { writesFlags: machine.flagWrites > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState, helpers: [...machine.usedHelpers] };
     } catch {
       return undefined;
     }
+    return traits;
   }
 
   /** The module of a batch, which imports what its instructions used when they were tried; everything if one of them wants more. */
@@ -347,16 +350,15 @@ export class RegionTranslator implements Translator {
   #emitWith(batch: readonly Slotted[], helpers?: ReadonlySet<string>): { module: ModuleBuilder; refs: FunctionRef[] } {
     const { handlers, privateBase } = this.#context;
     const { module, core } = handlers.extensionModule(helpers);
-    const probes = new Map<number, FunctionRef>();
+    const lookUps = new Map<number, FunctionRef>();
     const refs = batch.map(({ graph, region, slot, starts }) => {
       const { modeKey } = region;
-      const machine = new TranslatorMachine(module, probes, privateBase, core, modeKey, region.id), stamp = this.#stampOf(slot);
       return module.define(['i32'], ['i32'], (fn) => {
-        const emitter = new RegionEmitter(machine, graph, (delta) => {
+        const emitter = new RegionEmitter(new TranslatorMachine(new RegionCode(fn, module, core, privateBase, modeKey, region.id), lookUps), graph, (delta) => {
           const target = graph.hostOnPages(delta);
           return target === 0 ? 0 : this.#linkFrom(region, target);
-        }, stamp);
-        emitter.emit(fn);
+        }, this.#stampOf(slot));
+        emitter.emit();
         for (const { kind, targets } of graph.blocks) {
           if (kind === 'call') this.#sites.set(blockKey(graph.hostOf(targets[0]!), modeKey), { region, delta: targets[0]!, ms: 0, sampledMs: 0 });
         }

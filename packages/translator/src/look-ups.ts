@@ -1,0 +1,79 @@
+import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
+import * as w from '@vmm/wasm';
+import type { Expr, FunctionBuilder, FunctionRef, Local, ValueType } from '@vmm/wasm';
+import type { RegionCode } from './region-code.ts';
+
+/** As `access` of the core wants it: read, write, read and write. */
+export type AccessKind = 0 | 1 | 3;
+/** Offset of the TLB entry for an address, and whether it allows the access. */
+export interface LookUp { readonly entry: Expr; readonly hits: Expr }
+
+const VALUE_NUMBER: Readonly<Record<ValueType, number>> = { i32: 1, i64: 2, f32: 3, f64: 4, v128: 5 };
+const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes);
+const TLB_SHIFT = 7;
+
+/** From linear to host addresses: TLB probes written out in place, or functions of the module that end in the core's slow path. Linear addresses are words of the mode. */
+export class LookUps {
+  readonly #code: RegionCode;
+  readonly #functions: Map<number, FunctionRef>;
+  readonly #tag: Local;
+
+  /** `functions`: those that the module has so far, by what they do. */
+  constructor(code: RegionCode, functions: Map<number, FunctionRef>) {
+    this.#code = code;
+    this.#functions = functions;
+    this.#tag = code.fn.local(code.word);
+  }
+
+  load(): void { this.#code.fn.set(this.#tag, this.#code.loadWord('tlbTag')); }
+
+  inPlace(linear: Expr, bytes: number, kind: AccessKind): LookUp { return this.#lookUp(this.#code.fn, linear, bytes, kind, this.#code.fn.get(this.#tag)); }
+  #lookUp(fn: FunctionBuilder, linear: Expr, bytes: number, kind: AccessKind, tag: Expr): LookUp {
+    const code = this.#code, slot = w.and(code.low(w.shrU(linear, code.constant(TLB_SHIFT))), ENTRY_MASK);
+    const entry = fn.let(code.isUser ? w.xor(slot, w.i32(TLB_USER_FLIP)) : slot);
+    const wanted = w.or(w.and(w.add(linear, code.constant(bytes - 1)), code.constant(-4096)), tag);
+    const found = w.load('i64', code.is64 ? 64 : 32, entry, code.privateBase + VCPU_LAYOUT.tlb + (kind === 0 ? TLB_ENTRY.readTag : TLB_ENTRY.writeTag));
+    // as 64 bits also where 32 are meant: V8 folds a 32-bit load into the comparison and makes it a second time, because it may trap
+    return { entry, hits: w.eq(found, code.wide(wanted)) };
+  }
+  hostAt(linear: Expr, entry: Expr): Expr {
+    return w.add(this.#code.low(linear), w.load('i32', 32, entry, this.#code.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend));
+  }
+
+  /** (linear) -> host address or 0. */
+  finder(bytes: number, kind: AccessKind): FunctionRef { return this.#function(bytes, kind); }
+  /** (linear, value) -> whether it was stored. */
+  storer(bytes: number, value: ValueType): FunctionRef { return this.#function(bytes, 1, value); }
+  /** Functions of the module, so that a site is small; V8 inlines them where code is hot. */
+  #function(bytes: number, kind: AccessKind, value?: ValueType): FunctionRef {
+    const { module, word, isUser, is64 } = this.#code;
+    const name = (((bytes * 4 + kind) * 8 + (value === undefined ? 0 : VALUE_NUMBER[value])) * 2 + (isUser ? 1 : 0)) * 2 + (is64 ? 1 : 0);
+    let known = this.#functions.get(name);
+    if (known === undefined) {
+      known = module.declare(value === undefined ? [word] : [word, value], ['i32']);
+      module.fill(known, (fn) => { this.#define(fn, bytes, kind, value !== undefined); });
+      this.#functions.set(name, known);
+    }
+    return known;
+  }
+  #define(fn: FunctionBuilder, bytes: number, kind: AccessKind, stores: boolean): void {
+    const code = this.#code, { core } = code, linear = fn.param(0);
+    const { entry, hits } = this.#lookUp(fn, linear, bytes, kind, code.loadWord('tlbTag'));
+    fn.if(hits, () => {
+      const host = this.hostAt(linear, entry);
+      if (!stores) { fn.return(host); return; }
+      fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
+      fn.return(w.i32(1));
+    }, undefined, true);
+    const slow = core.access.call(code.low(linear), code.is64 ? w.wrap(w.shrU(linear, w.i64(32))) : w.i32(0), w.i32(bytes), w.i32(kind));
+    if (!stores) { fn.return(slow); return; }
+    const host = fn.let(slow);
+    fn.if(w.eqz(host), () => { fn.return(w.i32(0)); });
+    fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
+    fn.if(this.needsCommit(host), () => { fn.return(w.eqz(core.commit.call())); });
+    fn.return(w.i32(1));
+  }
+
+  /** Whether what was written to a host address has not reached its place: it lies in the bounce buffer. */
+  needsCommit(host: Expr): Expr { return w.ltU(host, w.i32(this.#code.privateBase + VCPU_LAYOUT.tlb)); }
+}
