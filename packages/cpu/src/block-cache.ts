@@ -5,6 +5,8 @@ import { INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import type { StateView } from '@vmm/state';
 import { forgetJumps, STATE, VCPU_LAYOUT } from '@vmm/state';
+import { CodePages } from './code-pages.ts';
+import type { CodeUnit } from './code-pages.ts';
 import type { HandlerTable } from './handlers.ts';
 import { BLOCK_HASH, blockRowOf } from './interpreter-module.ts';
 import { entryFor, formOf, quickKey, writeRecord } from './lowering.ts';
@@ -24,13 +26,6 @@ const QUICK_MS = 5;
 const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
 const SLOT_WORDS = BLOCK_HASH.slotBytes / 4;
-
-/** Something made from code bytes that dies when they change. */
-export interface CodeUnit {
-  /** Whether a store to this range changes it. */
-  overlaps(host: number, size: number): boolean;
-  kill(): void;
-}
 
 interface Block extends CodeUnit {
   readonly host: number;
@@ -73,7 +68,7 @@ export class BlockCache {
   readonly #i32: Int32Array;
   readonly #inst = new Instruction();
   readonly #blocks = new Map<number, Block>();
-  readonly #pages = new Map<number, CodeUnit[]>();
+  readonly #pages: CodePages;
   /** Table slot of the translated region for a key. */
   readonly #regions = new Map<number, number>();
   /** Executions after which a block is hot. */
@@ -88,6 +83,7 @@ export class BlockCache {
 
   constructor(options: BlockCacheOptions) {
     this.#o = options;
+    this.#pages = new CodePages((host) => { options.protectCode(host); }, (host) => { options.unprotectCode(host); });
     const { state, privateBase } = options;
     this.#data = state.data;
     this.#u8 = state.u8;
@@ -105,7 +101,7 @@ export class BlockCache {
   /** Forget everything. Only between blocks. */
   flush(): void {
     this.counters.flushes++;
-    for (const units of [...this.#pages.values()]) for (const unit of [...units]) unit.kill();
+    this.#pages.killAll();
     this.#blocks.clear();
     this.#clearHash();
     this.#free = this.#o.privateBase + VCPU_LAYOUT.records;
@@ -115,8 +111,8 @@ export class BlockCache {
   #discardBlocks(): void {
     this.counters.flushes++;
     for (const block of [...this.#blocks.values()]) {
-      this.#leave(block.host, block);
-      if (block.crossing !== 0) this.#leave(block.crossing, block);
+      this.#pages.leave(block.host, block);
+      if (block.crossing !== 0) this.#pages.leave(block.crossing, block);
     }
     this.#blocks.clear();
     this.#clearHash();
@@ -223,8 +219,8 @@ export class BlockCache {
   regionAt(host: number, modeKey: number): number { return this.#regions.get(blockKey(host, modeKey)) ?? 0; }
 
   /** The unit's code lies (also) on this page: stores there are watched, and tell it. */
-  watch(host: number, unit: CodeUnit): void { this.#enter(host, unit); }
-  unwatch(host: number, unit: CodeUnit): void { this.#leave(host, unit); }
+  watch(host: number, unit: CodeUnit): void { this.#pages.enter(host, unit); }
+  unwatch(host: number, unit: CodeUnit): void { this.#pages.leave(host, unit); }
 
   /** The page after the one that state.rip is in. */
   #fetchSecondPage(host: number): number {
@@ -298,8 +294,8 @@ export class BlockCache {
     this.#i32[header + (BLOCK_HEADER.last >> 2)] = at;
     this.#free = at + RECORD.sizeBytes;
     this.#blocks.set(key, block);
-    this.#enter(host, block);
-    if (crossing !== 0) this.#enter(crossing, block);
+    this.#pages.enter(host, block);
+    if (crossing !== 0) this.#pages.enter(crossing, block);
     this.counters.decodedBlocks++;
     this.counters.decodedInstructions += count;
     return block;
@@ -348,22 +344,8 @@ export class BlockCache {
   }
   #special(kind: typeof UNDEFINED): number { return this.#o.handlers.numberFor(kind.form, kind.entry); }
 
-  #enter(host: number, block: CodeUnit): void {
-    const page = Math.floor(host / PAGE);
-    const list = this.#pages.get(page);
-    if (list !== undefined) { list.push(block); return; }
-    this.#pages.set(page, [block]);
-    this.#o.protectCode(host);
-  }
-
-  /** Bytes of a code page are about to be written: blocks made of them die. A dying block that is running leaves at its next record. */
-  written(host: number, size: number): void {
-    for (const page of new Set([Math.floor(host / PAGE), Math.floor((host + size - 1) / PAGE)])) {
-      const list = this.#pages.get(page);
-      if (list === undefined) continue;
-      for (const unit of [...list]) if (unit.overlaps(host, size)) unit.kill();
-    }
-  }
+  /** Bytes of a code page are about to be written: what was made of them dies. A dying block that is running leaves at its next record. */
+  written(host: number, size: number): void { this.#pages.written(host, size); }
 
   #kill(block: Block): void {
     this.counters.killedBlocks++;
@@ -371,19 +353,8 @@ export class BlockCache {
     if (!this.#regions.has(blockKey(block.host, block.modeKey))) this.#unpoint(block.host, block.modeKey);
     this.#setReachable(block, false);
     for (let i = 0; i < block.instructions; i++) this.#data.setUint16(block.records + i * RECORD.sizeBytes, 0, true);
-    this.#leave(block.host, block);
-    if (block.crossing !== 0) this.#leave(block.crossing, block);
-  }
-  #leave(host: number, block: CodeUnit): void {
-    const page = Math.floor(host / PAGE);
-    const list = this.#pages.get(page);
-    if (list === undefined) return;
-    const index = list.indexOf(block);
-    if (index >= 0) list.splice(index, 1);
-    if (list.length === 0) {
-      this.#pages.delete(page);
-      this.#o.unprotectCode(page * PAGE);
-    }
+    this.#pages.leave(block.host, block);
+    if (block.crossing !== 0) this.#pages.leave(block.crossing, block);
   }
 
   /** The block that a record belongs to, if it is still there. */

@@ -23,7 +23,7 @@ export { entryFor, formOf, quickKey } from './lowering.ts';
 export { MODE } from './mode.ts';
 export { HANDLER_STATUS, RECORD } from './record.ts';
 export { blockKey } from './block-cache.ts';
-export type { CodeUnit } from './block-cache.ts';
+export type { CodeUnit } from './code-pages.ts';
 export type { TranslationContext, Translator } from './translation.ts';
 export { formatRegisters } from './register-dump.ts';
 export type { RegisterDump } from './register-dump.ts';
