@@ -28,17 +28,20 @@ export interface FlatOptions {
   readonly onOut?: (memory: MachineMemory, port: number, value: number) => void;
   /** Between two slices. */
   readonly onSlice?: (memory: MachineMemory, slice: number) => void;
+  /** After the last one. */
+  readonly onEnd?: (vcpu: Vcpu, translator: RegionTranslator | undefined) => void;
 }
 
 /** A bare CPU in flat 32- or 64-bit mode at CPL 0 running assembled code until HLT or a triple fault. */
 export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | 'translator', options: FlatOptions = {}): FlatRun {
   const memory = new MachineMemory({ ramBytes: RAM_BYTES });
+  let translator: RegionTranslator | undefined;
   const vcpu = new Vcpu({
     memory, model: CPU_MODELS['x86-64-v3'], createMmu: (context) => new EptMmu(context),
     ports: { read: () => 0xff, write: (port, _size, value) => { options.onOut?.(memory, port, value); } },
     interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n },
-    ...(engine === 'translator' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0, inlineMs: options.inlineMs ?? 0.05 }) } : {}),
+    ...(engine === 'translator' ? { createTranslator: (context) => (translator = new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0, inlineMs: options.inlineMs ?? 0.05 })) } : {}),
   });
   const { guest } = memory;
   guest.writeBytes(CODE, assemble(source, { org: CODE, bits }).bytes);
@@ -62,5 +65,6 @@ export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | '
     options.onSlice?.(memory, slices);
     if (result !== 'slice' || slices > 2000) break;
   }
+  options.onEnd?.(vcpu, translator);
   return { result, registers: vcpu.registers(), data: guest.readBytes(DATA, 4096), instructions: vcpu.instructions, counters: vcpu.counters() };
 }

@@ -1,14 +1,14 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { blockKey, MODE, quickKey } from '@vmm/cpu';
+import { blockKey, MODE } from '@vmm/cpu';
 import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import { Instruction } from '@vmm/decoder';
-import { formKey } from '@vmm/isa';
-import type { Form, InstructionEntry } from '@vmm/isa';
 import { VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
-import type { CodePage, Meaning, Traits } from './flow-graph.ts';
+import type { CodePage } from './flow-graph.ts';
 import { Links } from './links.ts';
+import { Meanings } from './meanings.ts';
+import { OwnedMap } from './owned-map.ts';
 import { MissingHelper, RegionCode } from './region-code.ts';
 import { RegionEmitter } from './region.ts';
 import { TranslatorMachine } from './translator-machine.ts';
@@ -54,8 +54,6 @@ const MAX_SAMPLE_MS = 4;
 const HALF_LIFE_MS = 32;
 /** Functions for lazy flags, which any code may come to want. */
 const FLAG_HELPERS = ['lazyAux', 'lazyResult'];
-/** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
-const COUNTED = new Set(['rol', 'ror', 'rcl', 'rcr', 'shl', 'sal', 'shr', 'sar', 'shld', 'shrd']);
 const MODES = [16, 32, 64] as const;
 
 /** Translates hot code to WebAssembly, region by region, and takes regions back when their code changes. */
@@ -66,32 +64,32 @@ export class RegionTranslator implements Translator {
   readonly #context: TranslationContext;
   readonly #options: Required<TranslatorOptions>;
   readonly #links: Links;
-  /** By quick key, then by form; undefined: cannot be translated. */
-  readonly #meanings = new Map<number, Meaning | undefined>();
-  readonly #traits = new Map<string, Traits | undefined>();
+  readonly #meanings: Meanings;
+  /** By page of guest memory. */
   readonly #deaths = new Map<number, number>();
   /** By key of the return address; those whose function goes into the caller's region when that is made again. */
-  readonly #sites = new Map<number, CallSite>();
-  readonly #inlined = new Set<number>();
+  readonly #sites = new OwnedMap<Region, CallSite>();
+  readonly #inlined = new OwnedMap<Region, true>();
   /** Regions in use, by key. */
   readonly #installed = new Map<number, Region>();
   readonly #byId = new Map<number, Region>();
   #made = 0;
   #sampledMs = 0;
   /** Instructions of the regions that are made or wanted, by key. */
-  readonly #sizes = new Map<number, number>();
+  readonly #sizes = new OwnedMap<Region, number>();
   #queue: Wanted[] = [];
   #queuedSinceMs = 0;
   /** Decoded instructions of queued regions; used again once those are made. */
   readonly #instructions: Instruction[] = [];
   #instructionsUsed = 0;
   /** By key, for blocks of regions: host address of the head of the innermost loop they are in there, 0 for none. */
-  readonly #loopHeads = new Map<number, number>();
+  readonly #loopHeads = new OwnedMap<Region, number>();
   /** By host address, for all blocks in queued regions: how often they became hot since. */
   readonly #queued = new Map<number, number>();
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     this.#context = context;
+    this.#meanings = new Meanings(context);
     this.#links = new Links(context.state.i32, context.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
     this.#options = { hotThreshold: HOT, quickThreshold: Math.ceil((options.hotThreshold ?? HOT) / 4), maxDeathsPerPage: 40, batchSize: 16, batchDelayMs: 10, inlineMs: 12, ...options };
     this.hotThreshold = this.#options.hotThreshold;
@@ -99,6 +97,8 @@ export class RegionTranslator implements Translator {
   }
 
   get deaths(): number { return this.counters.regionDeaths; }
+  /** How much is remembered of regions; each entry goes with the region it is about. */
+  get notes(): number { return this.#sites.size + this.#inlined.size + this.#sizes.size + this.#loopHeads.size; }
 
   request(hot: number): void {
     const { state, blocks } = this.#context;
@@ -126,14 +126,18 @@ export class RegionTranslator implements Translator {
     const { state, blocks } = this.#context;
     const start = performance.now();
     if (this.#queue.length === 0) this.#queuedSinceMs = start;
-    const lo = rip | 0, hi = mode === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
+    const inlined: number[] = [], lo = rip | 0, hi = mode === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
     const graph = new FlowGraph({
       bytes: state.u8, mode, modeKey, host,
       pageHost: (page) => this.#pageAt(lo, hi, page, mode === 64),
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
-      meaning: (inst) => this.#meaningOf(inst, modeKey),
+      meaning: (inst) => this.#meanings.of(inst, modeKey),
       heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / this.hotThreshold),
-      inlinesCall: (at) => this.#inlined.has(blockKey(at, modeKey)),
+      inlinesCall: (at) => {
+        const key = blockKey(at, modeKey), isInlined = this.#inlined.has(key);
+        if (isInlined) inlined.push(key);
+        return isInlined;
+      },
       regionSize: (at) => this.#sizes.get(blockKey(at, modeKey)) ?? 0,
       computedTargets: (delta) => this.#computedTargets(lo, hi, delta),
     }, DEFAULT_LIMITS);
@@ -142,7 +146,8 @@ export class RegionTranslator implements Translator {
       const region: Region = { id: ++this.#made, host, modeKey, pages: graph.pages, isStale: false, slot: 0, exits: [], retire: () => undefined };
       this.#watch(region, graph);
       this.#queue.push({ graph, region });
-      this.#sizes.set(blockKey(host, modeKey), graph.blocks.reduce((sum, block) => sum + block.steps.length, 0));
+      for (const key of inlined) this.#inlined.set(region, key, true);
+      this.#sizes.set(region, blockKey(host, modeKey), graph.blocks.reduce((sum, block) => sum + block.steps.length, 0));
       for (const [at] of this.#startsIn(graph, modeKey)) this.#queued.set(at, 0);
       if (this.#queue.length >= this.#options.batchSize) this.#translate();
     }
@@ -187,13 +192,13 @@ export class RegionTranslator implements Translator {
     if ((lo & hi) === -1 || mode === 16) return;
     state.setWords('returnTo', -1, -1);
     const key = blockKey(this.#context.tryFetch(lo, hi), modeKey), site = this.#sites.get(key);
-    if (site === undefined || site.region.isStale) return;
+    if (site === undefined) return;
     site.ms = site.ms * 2 ** ((site.sampledMs - now) / HALF_LIFE_MS) + ms;
     site.sampledMs = now;
     if (site.ms < this.#options.inlineMs) return;
     const { region, delta } = site;
     this.#sites.delete(key);
-    this.#inlined.add(key);
+    this.#inlined.set(region, key, true);
     this.counters.inlinedCalls++;
     if (!this.#queued.has(region.host)) this.#want(region.host, modeKey, mode, (lo >>> 0) - delta, hi);
   }
@@ -240,7 +245,6 @@ export class RegionTranslator implements Translator {
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
         region.retire();
         this.#context.state.set('callsInDoubt', ALL_CALLS);
-        this.#sizes.delete(key);
       },
     };
     region.retire = () => {
@@ -253,6 +257,7 @@ export class RegionTranslator implements Translator {
         blocks.removeRegion(host, modeKey);
       }
       for (const { host: at } of pages) blocks.unwatch(at, unit);
+      for (const notes of [this.#sites, this.#inlined, this.#sizes, this.#loopHeads]) notes.release(region);
     };
     for (const { host: at } of pages) blocks.watch(at, unit);
   }
@@ -295,45 +300,8 @@ export class RegionTranslator implements Translator {
     region.slot = 0;
   }
 
-  #meaningOf(inst: Instruction, modeKey: number): Meaning | undefined {
-    const key = quickKey(inst, modeKey);
-    let known = this.#meanings.get(key);
-    if (known === undefined && !this.#meanings.has(key)) {
-      const { entry, form } = this.#context.blocks.lower(inst, modeKey), traits = this.#traitsOf(inst, entry, form);
-      known = traits === undefined ? undefined : { entry, form, traits };
-      this.#meanings.set(key, known);
-    }
-    return known;
-  }
   /** Whether an instruction can be part of translated code in a mode. */
-  translates(inst: Instruction, modeKey: number): boolean { return !inst.row.cpl0 && this.#meaningOf(inst, modeKey) !== undefined; }
-
-  /** Whether the builder of a form emits code without calling TypeScript; found out by trying. */
-  #traitsOf(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
-    const key = `${formKey(form)}${inst.mode}`;
-    const known = this.#traits.get(key);
-    if (known !== undefined || this.#traits.has(key)) return known;
-    const traits = this.#tryForm(inst, entry, form);
-    this.#traits.set(key, traits);
-    return traits;
-  }
-  #tryForm(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
-    const { handlers, privateBase } = this.#context;
-    const { module, core } = handlers.extensionModule();
-    let traits: Traits | undefined;
-    try {
-      module.define([], ['i32'], (fn) => {
-        const machine = new TranslatorMachine(new RegionCode(fn, module, core, privateBase, inst.mode === 64 ? MODE.CODE64 : MODE.CODE32), new Map());
-        machine.frame.around(() => undefined, () => {
-          machine.run({ delta: 0, inst, entry, form, traits: { writesFlags: true, touchesVectorState: false, helpers: [] } }, 1);
-        });
-        traits = { writesFlags: machine.flags.writes > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState, helpers: [...machine.code.usedHelpers] };
-      });
-    } catch {
-      return undefined;
-    }
-    return traits;
-  }
+  translates(inst: Instruction, modeKey: number): boolean { return !inst.row.cpl0 && this.#meanings.of(inst, modeKey) !== undefined; }
 
   /** The module of a batch, which imports what its instructions used when they were tried; everything if one of them wants more. */
   #emit(batch: readonly Slotted[]): { module: ModuleBuilder; refs: FunctionRef[] } {
@@ -360,11 +328,11 @@ export class RegionTranslator implements Translator {
         }, this.#stampOf(slot));
         emitter.emit();
         for (const { kind, targets } of graph.blocks) {
-          if (kind === 'call') this.#sites.set(blockKey(graph.hostOf(targets[0]!), modeKey), { region, delta: targets[0]!, ms: 0, sampledMs: 0 });
+          if (kind === 'call') this.#sites.set(region, blockKey(graph.hostOf(targets[0]!), modeKey), { region, delta: targets[0]!, ms: 0, sampledMs: 0 });
         }
         for (const [at, id] of starts) {
           const head = emitter.loopHeads[id]!;
-          this.#loopHeads.set(blockKey(at, modeKey), head < 0 || graph.blocks[head]!.kind === 'switch' ? 0 : graph.hostOf(graph.blocks[head]!.delta));
+          this.#loopHeads.set(region, blockKey(at, modeKey), head < 0 || graph.blocks[head]!.kind === 'switch' ? 0 : graph.hostOf(graph.blocks[head]!.delta));
         }
       });
     });
@@ -377,6 +345,7 @@ export class RegionTranslator implements Translator {
     this.#queue = [];
     this.#queued.clear();
     if (batch.length === 0) this.#instructionsUsed = 0;
+    if (!handlers.hasFreeSlot) for (const { region } of batch) region.retire();
     if (batch.length === 0 || !handlers.hasFreeSlot) return;
     const slotted = batch.map((wanted) => ({ ...wanted, slot: handlers.takeSlot(), starts: [...this.#startsIn(wanted.graph, wanted.region.modeKey)] }));
     const { module, refs } = this.#emit(slotted);
@@ -385,7 +354,12 @@ export class RegionTranslator implements Translator {
     new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
     for (const { graph, region, slot, starts } of slotted) {
       const key = blockKey(region.host, region.modeKey);
-      this.#installed.get(key)?.retire();
+      const before = this.#installed.get(key);
+      if (before !== undefined) {
+        // it was made again for one more call: those brought in earlier stay in
+        this.#inlined.pass(before, region);
+        before.retire();
+      }
       this.#installed.set(key, region);
       this.#byId.set(region.id, region);
       blocks.installRegion(region.host, region.modeKey, slot);
