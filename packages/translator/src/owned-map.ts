@@ -24,7 +24,10 @@ export class OwnedMap<Owner extends object, Value> {
   }
   /** What was one's is another's. */
   pass(from: Owner, to: Owner): void {
-    for (const key of [...this.#keys.get(from) ?? []]) this.set(to, key, this.#entries.get(key)!.value);
+    for (const key of [...this.#keys.get(from) ?? []]) {
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) this.set(to, key, entry.value);
+    }
   }
   /** The owner is gone. */
   release(owner: Owner): void {
