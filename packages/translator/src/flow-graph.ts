@@ -67,7 +67,7 @@ const MAX_BLOCK_STEPS = 500;
 const MAX_RETURN_SITES = 4;
 const MAX_SWITCH_TARGETS = 64;
 /** What is executed less often than this is left out: it would cost more than it brings. */
-const MIN_HEAT = 1 / 128;
+const MIN_HEAT = 1 / 8;
 /** Functions that have a region of this size or less are translated once more where they are called. */
 const MAX_INLINED = 24;
 /** Stands for the address of the block of kind `switch`. */
