@@ -49,7 +49,7 @@ export interface CodeSource {
   newInstruction(): Instruction;
   /** What an instruction means to the CPU at hand; undefined if it cannot be translated (rare ones call TypeScript). */
   meaning(inst: Instruction): Meaning | undefined;
-  /** How often the block at a host address has been executed, as a part of what makes a block hot: 0 never, 1 is hot. */
+  /** How often the block at a host address has been executed, as a part of how often the one was that the region is made for; 1 also where a region has it. */
   heat(host: number): number;
   /** Whether the function that a call calls is to be part of the region; `host`: where it returns to. */
   inlinesCall(host: number): boolean;

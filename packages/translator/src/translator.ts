@@ -102,7 +102,7 @@ export class RegionTranslator implements Translator {
 
   request(hot: number): void {
     const { state, blocks } = this.#context;
-    const modeKey = state.get('modeKey');
+    const modeKey = state.get('modeKey'), executions = blocks.executions(hot, modeKey);
     const host = this.#entryFor(hot, modeKey);
     const mode = MODES[modeKey & MODE.CODE_SIZE] ?? 16;
     if (mode === 16 || (modeKey & (MODE.SINGLE_STEP | MODE.VM86)) !== 0 || (mode === 32 && (modeKey & MODE.FLAT) === 0)) return;
@@ -118,11 +118,11 @@ export class RegionTranslator implements Translator {
       if (times > 0) this.#timed(() => { this.#translate(); });
       return;
     }
-    this.#want(host, modeKey, mode, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'));
+    this.#want(host, modeKey, mode, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'), executions);
   }
 
-  /** Queues the region for the code at a host address, whose linear address is `rip` and, above 4 GiB, `ripHigh`. */
-  #want(host: number, modeKey: number, mode: 32 | 64, rip: number, ripHigh: number): void {
+  /** Queues the region for the code at a host address, whose linear address is `rip` and, above 4 GiB, `ripHigh`. Its heat is measured by `executions`. */
+  #want(host: number, modeKey: number, mode: 32 | 64, rip: number, ripHigh: number, executions = this.hotThreshold): void {
     const { state, blocks } = this.#context;
     const start = performance.now();
     if (this.#queue.length === 0) this.#queuedSinceMs = start;
@@ -132,7 +132,7 @@ export class RegionTranslator implements Translator {
       pageHost: (page) => this.#pageAt(lo, hi, page, mode === 64),
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meanings.of(inst, modeKey),
-      heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / this.hotThreshold),
+      heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / executions),
       inlinesCall: (at) => {
         const key = blockKey(at, modeKey), isInlined = this.#inlined.has(key);
         if (isInlined) inlined.push(key);
