@@ -42,7 +42,7 @@ export const STATE_FIELDS = {
   callsInDoubt: f('i32'),
   /** Grows whenever a mapping may have changed under an unchanged `tlbTag`. */
   mapVersion: f('i32'),
-  /** Above the bits of `tlbTag`: which entries of the jump table are of now. See `forgetJumps`. */
+  /** Above the bits of `tlbTag`: which entries of the jump table are of now. See `forgetJumps`. Never runs backwards, nor does `mapVersion`. */
   jumpVersion: f('i32'),
   /** Byte offset of the next entry in the list of computed jumps. */
   computedNext: f('i32'),

@@ -45,6 +45,7 @@ function bootSegment(selector: number): BootSegment {
 
 /** Everything is translated as soon as it has run. */
 const TRANSLATE_ALL = { hotThreshold: 1, batchSize: 1, maxDeathsPerPage: 1e9 };
+const VERSIONS = ['mapVersion', 'jumpVersion'] as const;
 /** Runs before the one that counts, so that it finds its blocks translated. */
 const WARM_UPS = 2;
 
@@ -171,7 +172,10 @@ export class EmulatedUser {
 
   #execute(batch: Batch, index: number): boolean {
     const { state } = this.#vcpu, at = batch.at(index);
+    // what the engine remembers of code is of later versions than the image: they must not run backwards
+    const versions = VERSIONS.map((field) => this.#vcpu.state.get(field));
     this.#state.set(this.#initial);
+    VERSIONS.forEach((field, i) => { this.#vcpu.state.set(field, versions[i] ?? 0); });
     this.#state.set(batch.bytes.subarray(at + CASE.gpr, at + CASE.gpr + 128), STATE.gpr);
     state.setBig('rip', batch.u64(index, 'rip'));
     writeFlags(state, batch.u32(index, 'flags'));
