@@ -17,7 +17,7 @@ const MODES = [16, 32, 64] as const;
 const PAGE = 4096;
 const MAX_INSTRUCTIONS = 64;
 /** Mode keys are below this. */
-const MODE_KEYS = 256;
+const MODE_KEYS = 512;
 /** Names the code at a host address in a mode. */
 export const blockKey = (host: number, modeKey: number): number => host * MODE_KEYS + modeKey;
 /** A few slices. */
@@ -34,6 +34,11 @@ interface Block extends CodeUnit {
   readonly records: number;
   readonly bytes: number;
   readonly instructions: number;
+  /** Behind its last instruction's record. */
+  readonly end: number;
+  /** Bytes from its start to the limit of CS for which it was decoded, at least and at most. */
+  readonly leastRoom: number;
+  readonly mostRoom: number;
   /** Host address of the second page's start where the one instruction of this block crosses a page, else 0. */
   readonly crossing: number;
   /** When its executions began to be counted, how many of them had passed when the countdown at hand began, and what that began with. */
@@ -165,6 +170,10 @@ export class BlockCache {
       if (second === 0) return undefined;
       if (second !== block.crossing) { this.#kill(block); block = undefined; }
     }
+    if (block !== undefined && (modeKey & MODE.LIMITED) !== 0) {
+      const room = this.#room();
+      if (room < block.leastRoom || room > block.mostRoom) { this.#kill(block); block = undefined; }
+    }
     return block ?? this.#decode(host, modeKey, key);
   }
 
@@ -222,6 +231,12 @@ export class BlockCache {
   watch(host: number, unit: CodeUnit): void { this.#pages.enter(host, unit); }
   unwatch(host: number, unit: CodeUnit): void { this.#pages.leave(host, unit); }
 
+  /** Bytes from state.rip to the limit of CS. */
+  #room(): number {
+    const { state } = this.#o;
+    return Math.max(0, (this.#i32[(state.base + STATE.segment >> 2) + 6]! >>> 0) + 1 - state.number('rip'));
+  }
+
   /** The page after the one that state.rip is in. */
   #fetchSecondPage(host: number): number {
     const { state } = this.#o;
@@ -237,16 +252,18 @@ export class BlockCache {
   #decode(host: number, modeKey: number, key: number): Block | undefined {
     const worst = BLOCK_HEADER.sizeBytes + (MAX_INSTRUCTIONS + 3) * RECORD.sizeBytes;
     if (this.#free + worst > this.#end) this.#discardBlocks();
-    const limit = host - (host & PAGE - 1) + PAGE;
+    const room = (modeKey & MODE.LIMITED) === 0 ? Infinity : this.#room();
+    const limit = Math.min(host - (host & PAGE - 1) + PAGE, host + room);
     const single = (modeKey & MODE.SINGLE_STEP) !== 0;
     const mode = MODES[modeKey & MODE.CODE_SIZE]!;
     const first = this.#free + BLOCK_HEADER.sizeBytes;
     const inst = this.#inst;
-    let at = first, pc = host, count = 0, crossing = 0, refusedBytes = 0, isShadowOpen = false;
+    const codeAt = room === Infinity ? first : first + RECORD.sizeBytes;
+    let at = codeAt, pc = host, count = 0, crossing = 0, refusedBytes = 0, isShadowOpen = false;
     while (count < MAX_INSTRUCTIONS) {
       let length = decode(this.#u8, pc, limit, mode, inst);
-      if (length === NEED_MORE) {
-        if (count > 0) break;
+      if (length === NEED_MORE && count > 0) break;
+      if (length === NEED_MORE && limit - host < room) {
         // the instruction crosses into the next page: assemble its bytes, and let it be a block of its own
         const rest = limit - pc;
         const second = this.#fetchSecondPage(host);
@@ -254,15 +271,15 @@ export class BlockCache {
         this.#straddle.set(this.#u8.subarray(pc, limit));
         this.#straddle.set(this.#u8.subarray(second, second + LONGEST_INSTRUCTION + 1 - rest), rest);
         crossing = second;
-        at = this.#writeGuard(at, second);
-        length = decode(this.#straddle, 0, LONGEST_INSTRUCTION + 1, mode, inst);
+        at = this.#writeGuard(at, this.#o.handlers.crossingCheck, second);
+        length = decode(this.#straddle, 0, Math.min(LONGEST_INSTRUCTION + 1, room), mode, inst);
       }
       let handler: number, ends = true;
       if (length > 0) {
         ({ number: handler, ends } = this.#handler(inst, modeKey));
       } else {
-        // raises #UD (or #GP for more than 15 bytes) when it runs, not when it is decoded
-        handler = this.#special(length === TOO_LONG ? PROTECTION : UNDEFINED);
+        // raises #UD (or #GP for more than 15 bytes, or some beyond the limit of CS) when it runs, not when it is decoded
+        handler = this.#special(length === TOO_LONG || length === NEED_MORE ? PROTECTION : UNDEFINED);
         inst.length = 0;
         inst.opCount = 0;
         length = 0;
@@ -280,8 +297,11 @@ export class BlockCache {
     if (isShadowOpen) this.#data.setUint16(at - RECORD.sizeBytes, this.#special(STI_LAST), true);
     this.#writeEnd(at, pc - host);
     const bytes = pc - host, instructions = count;
+    // where the limit is so near that other bytes might count, the block is for this distance alone
+    const isNear = room < bytes + LONGEST_INSTRUCTION, leastRoom = isNear ? room : bytes + LONGEST_INSTRUCTION, mostRoom = isNear ? room : Infinity;
+    if (codeAt !== first) this.#writeGuard(first, this.#o.handlers.limitCheck, leastRoom, isNear ? 0 : -1);
     const block: Block = {
-      host, modeKey, records: first, bytes, instructions, crossing, sinceMs: performance.now(), counted: 0, countdown: 0,
+      host, modeKey, records: first, bytes, instructions, end: at, leastRoom, mostRoom, crossing, sinceMs: performance.now(), counted: 0, countdown: 0,
       overlaps: (at, size) => (at < host + bytes + refusedBytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
       kill: () => { this.#kill(block); },
     };
@@ -301,11 +321,12 @@ export class BlockCache {
     return block;
   }
 
-  /** The record that checks where the second page is, before the one that crosses into it. */
-  #writeGuard(at: number, secondPage: number): number {
+  /** A record that checks what its block takes for granted, in front of it. */
+  #writeGuard(at: number, handler: number, low: number, high = 0): number {
     this.#i32.fill(0, at >> 2, at + RECORD.sizeBytes >> 2);
-    this.#data.setUint16(at, this.#o.handlers.crossingCheck, true);
-    this.#data.setInt32(at + RECORD.immediate, secondPage, true);
+    this.#data.setUint16(at, handler, true);
+    this.#data.setInt32(at + RECORD.immediate, low, true);
+    this.#data.setInt32(at + RECORD.immediate + 4, high, true);
     return at + RECORD.sizeBytes;
   }
 
@@ -352,14 +373,14 @@ export class BlockCache {
     this.#blocks.delete(blockKey(block.host, block.modeKey));
     if (!this.#regions.has(blockKey(block.host, block.modeKey))) this.#unpoint(block.host, block.modeKey);
     this.#setReachable(block, false);
-    for (let i = 0; i < block.instructions; i++) this.#data.setUint16(block.records + i * RECORD.sizeBytes, 0, true);
+    for (let at = block.records; at < block.end; at += RECORD.sizeBytes) this.#data.setUint16(at, 0, true);
     this.#pages.leave(block.host, block);
     if (block.crossing !== 0) this.#pages.leave(block.crossing, block);
   }
 
   /** The block that a record belongs to, if it is still there. */
   blockOf(record: number): { host: number; bytes: number; modeKey: number } | undefined {
-    for (const block of this.#blocks.values()) if (record >= block.records && record < block.records + block.instructions * RECORD.sizeBytes) return block;
+    for (const block of this.#blocks.values()) if (record >= block.records && record < block.end) return block;
     return undefined;
   }
 }

@@ -34,6 +34,8 @@ export class HandlerTable {
   readonly run: () => number;
   /** Handler number of the record that guards an instruction which crosses pages. */
   readonly crossingCheck: number;
+  /** Of the record in front of a block whose CS has a limit. */
+  readonly limitCheck: number;
   readonly #geometry: InterpreterGeometry;
   readonly #imports: WebAssembly.Imports;
   readonly #numbers = new Map<string, number>();
@@ -53,8 +55,9 @@ export class HandlerTable {
     const hot = handlers.filter((handler) => isHot(handler.form)), others = handlers.filter((handler) => !isHot(handler.form));
     hot.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), i + 1); });
     this.crossingCheck = hot.length + 1;
-    others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 2 + i); });
-    this.#next = handlers.length + 2;
+    this.limitCheck = hot.length + 2;
+    others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 3 + i); });
+    this.#next = handlers.length + 3;
     const { bytes, helperTypes } = keptModule(kept.store, kept.key, () => buildInterpreter(geometry, hot, others, defineAccess));
     this.#helperTypes = helperTypes;
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });

@@ -8,7 +8,8 @@ import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, Label, ValueType } from '@vmm/wasm';
 import { InterpreterMachine, tlbEntry, tlbWanted, WRITES } from './interpreter-machine.ts';
 import type { InterpreterCore } from './interpreter-machine.ts';
-import { CHECK } from './mode.ts';
+import { VECTOR } from './architecture.ts';
+import { CHECK, MODE } from './mode.ts';
 import { BLOCK_HEADER, EXIT, HANDLER_STATUS, RECORD } from './record.ts';
 import { defineSystemFunctions } from './system-functions.ts';
 
@@ -161,7 +162,15 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
       }, () => {
         fn.set(host, access.call(w.wrap(fn.get(linear)), w.wrap(w.shrU(fn.get(linear), w.i64(32))), w.i32(1), w.i32(2)));
         fn.store(32, w.i32(0), at('currentRecord'), w.i32(0));
-        fn.unless(fn.get(host), failed);
+        fn.unless(fn.get(host), () => {
+          // what lies beyond the limit of CS is not even looked for
+          const limit = w.extendU(w.load('i32', 32, w.i32(0), at('segment') + 24)), key = w.load('i32', 32, w.i32(0), at('modeKey'));
+          fn.if(w.and(w.and(w.shrU(key, w.i32(Math.log2(MODE.LIMITED))), w.i32(1)), w.gtU(fn.get(rip), limit)), () => {
+            fn.store(32, w.i32(0), at('faultVector'), w.i32(VECTOR.GP));
+            fn.store(32, w.i32(0), at('faultError'), w.i32(0));
+          });
+          failed();
+        });
       });
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
       const wanted = fn.let(w.or(w.extendU(fn.get(host)), w.shl(w.extendU(key), w.i64(32))));
@@ -271,8 +280,8 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
           fn.if(w.eqz(status), advance);
           fn.brIf(early, w.eq(status, w.i32(HANDLER_STATUS.dispatch)));
           fn.if(w.eq(status, w.i32(HANDLER_STATUS.interpret)), () => {
-            // the guard in front of an instruction that crosses pages: what its block was charged is given back before another is entered
-            const charged = w.load('i32', 32, w.sub(fn.get(record), w.i32(BLOCK_HEADER.sizeBytes)), BLOCK_HEADER.instructions);
+            // a guard in front of a block: what the block was charged is given back before another is entered
+            const charged = w.load('i32', 32, fn.get(previous), BLOCK_HEADER.instructions);
             fn.store(32, w.i32(0), at('budget'), w.add(w.load('i32', 32, w.i32(0), at('budget')), charged));
             fn.set(mustInterpret, w.i32(1));
             fn.set(previous, w.i32(0));
@@ -343,6 +352,19 @@ function defineCrossingCheck(module: ModuleBuilder, geometry: InterpreterGeometr
   });
 }
 
+/**
+ * First record of a block while CS has a limit: so many bytes (immediate) must be left from the block's start to the limit, or more if the immediate's
+ * upper half says so, else the block is decoded anew.
+ */
+function defineLimitCheck(module: ModuleBuilder, stateBase: number): FunctionRef {
+  return module.define(['i32'], ['i32'], (fn) => {
+    const rip = fn.let(w.load('i64', 64, w.i32(0), stateBase + STATE.rip)), limit = fn.let(w.load('i64', 32, w.i32(0), stateBase + STATE.segment + 24));
+    const room = w.select(w.gtU(rip, limit), w.i64(0), w.sub(w.add(limit, w.i64(1)), rip));
+    const more = w.sub(room, w.load('i64', 32, fn.param(0), RECORD.immediate));
+    fn.return(w.select(w.gtU(more, w.load('i64', 32, fn.param(0), RECORD.immediate + 4)), w.i32(HANDLER_STATUS.interpret), w.i32(HANDLER_STATUS.next)));
+  });
+}
+
 /** Byte offset of the jump table's entry for the low word of an address. */
 export function jumpEntry(rip: Expr): Expr {
   return w.shl(w.and(w.xor(rip, w.shrU(rip, w.i32(10))), w.i32(VCPU_LAYOUT.jumpEntries - 1)), w.i32(4));
@@ -356,7 +378,7 @@ function blockRow(host: Expr, key: Expr): Expr {
 }
 export function blockRowOf(host: number, key: number): number { return Math.imul(host ^ key << 24, HASH_MULTIPLIER) >>> 32 - ROW_BITS << ROW_BYTES_LOG2; }
 
-/** The main module: helper functions, hot handlers in the loop, `others` as functions in the table from `hot.length + 1` on. */
+/** The main module: helper functions, hot handlers in the loop, guards and `others` as functions in the table from `hot.length + 1` on. */
 export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Handler[], others: readonly Handler[], defineAccess: DefineAccess = slowAccessOnly): { readonly bytes: Uint8Array<ArrayBuffer>; readonly helperTypes: HelperTypes } {
   const module = new ModuleBuilder();
   importMachine(module, geometry);
@@ -386,7 +408,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   for (const name of Object.keys(CORE_TYPES) as (keyof typeof CORE_TYPES)[]) module.export(name, core[name]);
   for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
   const machine = new InterpreterMachine(geometry.privateBase, core);
-  module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), ...others.map((handler) => defineHandler(module, machine, handler))]);
+  module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), defineLimitCheck(module, stateBase), ...others.map((handler) => defineHandler(module, machine, handler))]);
   fillRun(run, module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers), system.deliverFault);
   module.export('run', module.define([], ['i32'], (fn) => { fn.return(run.call(w.i32(0), w.i64(-1, -1), w.i32(0))); }));
   // where a link says that there is no region

@@ -47,8 +47,9 @@ export function defineModeFunctions(module: ModuleBuilder, stateBase: number): M
   });
   const refreshFlat = module.define([], [], (fn) => {
     const base = (index: number): Expr => s.word('segment', 16 * index), checks = (index: number): Expr => s.word('segment', 16 * index + 12);
-    const odd = [SEG.ES, SEG.SS, SEG.DS].map((index) => w.or(base(index), checks(index))).reduce((all, one) => w.or(all, one), w.or(base(SEG.CS), w.and(checks(SEG.CS), w.i32(CHECK.LIMIT))));
-    s.setWord(fn, 'modeKey', w.or(s.bits('modeKey', ~MODE.FLAT), w.select(odd, w.i32(0), w.i32(MODE.FLAT))));
+    const odd = [SEG.ES, SEG.SS, SEG.DS].map((index) => w.or(base(index), checks(index))).reduce((all, one) => w.or(all, one), base(SEG.CS));
+    const unlimited = w.select(odd, w.i32(0), w.i32(MODE.FLAT));
+    s.setWord(fn, 'modeKey', w.or(s.bits('modeKey', ~(MODE.FLAT | MODE.LIMITED)), w.select(w.and(checks(SEG.CS), w.i32(CHECK.LIMIT)), w.i32(MODE.LIMITED), unlimited)));
   });
   const refreshSegment = module.define(['i32'], [], (fn) => {
     fn.callVoid(refreshSlot.index, [fn.param(0)]);

@@ -10,6 +10,8 @@ export const MODE = {
   CODE_SIZE: 0x3, CODE16: 0, CODE32: 1, CODE64: 2, STACK32: 0x4, SINGLE_STEP: 0x8, USER: 0x10, PROTECTED: 0x20, VM86: 0x40,
   /** ES, SS and DS need no check and have base 0, CS has base 0 and no limit: translated code leaves segments out. */
   FLAT: 0x80,
+  /** CS has a limit that code can run past. */
+  LIMITED: 0x100,
 } as const;
 
 /** Bits of an effective segment's checks word; 0 means that no check is needed. */
@@ -52,9 +54,9 @@ const isFlat = (state: StateView, index: number): boolean =>
   state.word(STATE.segment + 16 * index) === 0 && state.word(STATE.segment + 16 * index + 12) === 0;
 
 function refreshFlat(state: StateView): void {
-  const isCodeFlat = state.word(STATE.segment + 16 * SEG.CS) === 0 && (state.word(STATE.segment + 16 * SEG.CS + 12) & CHECK.LIMIT) === 0;
-  const flat = isFlat(state, SEG.DS) && isFlat(state, SEG.SS) && isFlat(state, SEG.ES) && isCodeFlat;
-  const key = state.word(STATE.modeKey) & ~MODE.FLAT;
+  const key = state.word(STATE.modeKey) & ~(MODE.FLAT | MODE.LIMITED);
+  if ((state.word(STATE.segment + 16 * SEG.CS + 12) & CHECK.LIMIT) !== 0) { state.setWord(STATE.modeKey, key | MODE.LIMITED); return; }
+  const flat = isFlat(state, SEG.DS) && isFlat(state, SEG.SS) && isFlat(state, SEG.ES) && state.word(STATE.segment + 16 * SEG.CS) === 0;
   state.setWord(STATE.modeKey, flat ? key | MODE.FLAT : key);
 }
 

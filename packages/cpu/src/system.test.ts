@@ -39,7 +39,7 @@ describe('reset', () => {
   it('starts at the top of 4 GiB in real mode', () => {
     const m = new TestMachine();
     expect([m.cs, m.rip, m.state.number('segmentBase', SEG.CS), m.flags]).toEqual([0xf000, 0xfff0, 0xffff_0000, 2]);
-    expect([m.state.number('cr0'), m.state.get('modeKey'), m.state.big('linearMask')]).toEqual([0x6000_0010, 0, 0xffff_ffffn]);
+    expect([m.state.number('cr0'), m.state.get('modeKey'), m.state.big('linearMask')]).toEqual([0x6000_0010, MODE.LIMITED, 0xffff_ffffn]);
     expect(m.gpr(GPR.RDX)).toBe(0x1_06can);
   });
 });

@@ -39,6 +39,8 @@ export interface RandomGuestOptions {
 
 export interface RandomGuestReport { readonly programs: number; readonly instructions: number; readonly exceptions: number; readonly shutdowns: number; readonly regions: number; readonly slowestRunMs: number }
 
+type Limited = { -readonly [field in keyof BootSegment]: BootSegment[field] };
+
 /** CPU time of this thread: a busy machine must not look like a hang. */
 function threadMs(): number {
   const { user, system } = process.threadCpuUsage();
@@ -137,7 +139,8 @@ export class RandomGuest {
     const isLong = this.#codeSize(mode) === 64 || mode === 'compatibility-3', { guest } = this.#memory;
     if (this.#chance(2)) for (let at = AT.gdt; at < AT.gdt + 0x400; at += 8) this.#descriptor(at, [0x9b, 0x93, 0xfb, 0xf3, 0x9f, 0x89, 0xe5, 0xec, 0x8c, 0x82][this.#random.below(10)] ?? 0, this.#random.below(16), this.#chance(2) ? 0 : this.#random.below(RAM_BYTES));
     const kernelCode = isLong ? 0xa : this.#codeSize(mode) === 16 && mode !== 'vm86' ? 0 : 0xc;
-    this.#descriptor(AT.gdt + 0x08, 0x9b, kernelCode);
+    const limited = kernelCode !== 0xa && this.#chance(4);
+    this.#descriptor(AT.gdt + 0x08, 0x9b, limited ? kernelCode & ~8 : kernelCode, 0, limited ? this.#codeLimit() : undefined);
     this.#descriptor(AT.gdt + 0x10, 0x93, 0xc);
     this.#descriptor(AT.gdt + 0x18, 0xfb, mode === 'long-3' ? 0xa : 0xc);
     this.#descriptor(AT.gdt + 0x20, 0xf3, 0xc);
@@ -148,6 +151,9 @@ export class RandomGuest {
     if (!isLong) guest.write32(AT.tss + 8, 0x10);
     guest.write16(AT.tss + 0x66, this.#chance(2) ? 0x68 : 0x400);
   }
+
+  /** Somewhere in the code. */
+  #codeLimit(): number { return AT.code + this.#random.below(CODE_BYTES); }
 
   #interruptTable(mode: Mode): void {
     const { guest } = this.#memory, isLong = this.#codeSize(mode) === 64 || mode === 'compatibility-3', size = mode === 'real' ? 16 : isLong ? 64 : mode === 'protected16' ? 16 : 32;
@@ -194,9 +200,10 @@ export class RandomGuest {
     for (const name of ['rax', 'rbx', 'rcx', 'rdx', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15']) {
       registers[name] = this.#chance(2) ? AT.wild + random.below(0x2000) : this.#chance(2) ? random.below(0x1_0000) : random.next();
     }
-    const flat = (selector: number, attributes: number): BootSegment => ({ selector, base: 0, limit: -1, attributes });
+    const flat = (selector: number, attributes: number): Limited => ({ selector, base: 0, limit: -1, attributes });
     const real = (): BootSegment => ({ selector: 0, base: 0, limit: 0xffff, attributes: mode === 'vm86' ? 0xf3 : 0x93 });
     const data = flat(user ? 0x23 : 0x10, 0xc093 | dpl), code = flat(user ? 0x1b : 0x08, (this.#codeSize(mode) === 64 ? 0xa09b : mode === 'protected16' ? 0x009b : 0xc09b) | dpl);
+    if (this.#codeSize(mode) !== 64 && this.#chance(4)) code.limit = this.#codeLimit();
     const segments = mode === 'real' || mode === 'vm86' ? { cs: real(), ss: real(), ds: real(), es: real(), fs: real(), gs: real() } : { cs: code, ss: data, ds: data, es: data };
     const paging = mode.startsWith('paging') || mode === 'pae-3' || isLong || mode === 'vm86' && this.#chance(2);
     const cr4 = this.#bits(CR4, 'VME PVI DE PSE PGE OSFXSR OSXMM UMIP FSGSBASE OSXSAVE') | (isLong ? this.#bits(CR4, 'PCIDE PKE PKS') : 0) | (isLong || mode === 'pae-3' ? CR4.PAE : 0) | (mode === 'la57-0' ? CR4.LA57 : 0);
