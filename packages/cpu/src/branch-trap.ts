@@ -1,5 +1,7 @@
 /** What DEBUGCTL does with branches: BTF steps on them, LBR records them. SDM vol 3B §18.4 */
-import { DEBUGCTL } from '@vmm/spec';
+import { OpKind } from '@vmm/decoder';
+import type { Instruction } from '@vmm/decoder';
+import { DEBUGCTL, LBR_SELECT } from '@vmm/spec';
 import { STATE } from '@vmm/state';
 import { CodeBytes } from './code-bytes.ts';
 import type { Cpu } from './cpu.ts';
@@ -12,6 +14,17 @@ const CERTAIN = /^(jmp|call|ret|iret|int(?!o)|syscall|sysret|sysenter|sysexit|rs
 /** Software interrupts are recorded as events. */
 const EVENTS = /^int/;
 
+/** What `LBR_SELECT` calls a branch. */
+function kindOf({ row, opKind }: Instruction): number {
+  const isRelative = opKind[0] === OpKind.rel;
+  switch (row.mnemonic) {
+    case 'call': return isRelative ? LBR_SELECT.NEAR_REL_CALL : LBR_SELECT.NEAR_IND_CALL;
+    case 'jmp': return isRelative ? LBR_SELECT.NEAR_REL_JMP : LBR_SELECT.NEAR_IND_JMP;
+    case 'ret': return LBR_SELECT.NEAR_RET;
+    default: return CERTAIN.test(row.mnemonic) ? LBR_SELECT.FAR_BRANCH : LBR_SELECT.JCC;
+  }
+}
+
 /** While single-stepping with BTF or LBR: what the instruction under way is, and whether it was a branch that was taken. */
 export class BranchTrap {
   readonly last: LastBranches;
@@ -20,6 +33,7 @@ export class BranchTrap {
   #isBranch = false;
   #isCertain = false;
   #isEvent = false;
+  #kind = 0;
   #fromLo = 0;
   #fromHi = 0;
   #nextLo = 0;
@@ -49,6 +63,7 @@ export class BranchTrap {
     this.#isBranch = BRANCHES.test(mnemonic);
     this.#isCertain = CERTAIN.test(mnemonic);
     this.#isEvent = EVENTS.test(mnemonic);
+    if (this.#isBranch) this.#kind = kindOf(this.#code.instruction);
     this.#fromLo = state.word(STATE.rip);
     this.#fromHi = state.word(STATE.rip + 4);
     this.#nextLo = this.#fromLo + length | 0;
@@ -59,12 +74,12 @@ export class BranchTrap {
   /** After it, while recording. */
   record(): void {
     const { state } = this.#cpu;
-    if (this.wasTaken && !this.#isEvent) this.last.branch(this.#fromLo, this.#fromHi, state.word(STATE.rip), state.word(STATE.rip + 4));
+    if (this.wasTaken && !this.#isEvent) this.last.branch(this.#kind, state.word(STATE.cpl), this.#fromLo, this.#fromHi, state.word(STATE.rip), state.word(STATE.rip + 4));
   }
   /** An event has been delivered to the handler at RIP, from the instruction at `from`. */
   recordEvent(fromLo: number, fromHi: number): void {
     const { state } = this.#cpu;
-    this.last.event(fromLo, fromHi, state.word(STATE.rip), state.word(STATE.rip + 4));
+    this.last.event(state.word(STATE.cpl), fromLo, fromHi, state.word(STATE.rip), state.word(STATE.rip + 4));
   }
 
   /** Every debug exception switches both off. */

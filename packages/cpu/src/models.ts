@@ -60,20 +60,20 @@ const DEFAULT32: readonly FeatureName[] = [
 ];
 const DEFAULT64: readonly FeatureName[] = [...DEFAULT32, 'pse36', 'cx16', 'syscall', 'lm', 'lahf_lm', 'rdtscp', 'fsgsbase', '3dnowprefetch'];
 
-/** SDM vol 4, the tables of each family: P6, Core 2, Atom, Nehalem and later. */
+/** SDM vol 4, the tables of each family: P6, Core 2, Atom, Nehalem, Haswell and later. */
 const LAST_BRANCHES = {
   p6: { count: 1, from: 0x1db, to: 0x1dc }, core2: { count: 4, from: 0x40, to: 0x60, top: 0x1c9 }, atom: { count: 8, from: 0x40, to: 0x60, top: 0x1c9 },
-  nehalem: { count: 16, from: 0x680, to: 0x6c0, top: 0x1c9, select: 0x1c8 },
+  nehalem: { count: 16, from: 0x680, to: 0x6c0, top: 0x1c9, select: { msr: 0x1c8, bits: 0x1ff } }, haswell: { count: 16, from: 0x680, to: 0x6c0, top: 0x1c9, select: { msr: 0x1c8, bits: 0x3ff } },
 } as const satisfies Readonly<Record<string, LastBranchLayout>>;
 
-const base = { vendor: VENDOR, brand: BRAND, caches: CACHES, linearBits: 48, physicalBits: 40, maxExtendedLeaf: 0x8000_0008, lastBranches: LAST_BRANCHES.nehalem } as const;
+const base = { vendor: VENDOR, brand: BRAND, caches: CACHES, linearBits: 48, physicalBits: 40, maxExtendedLeaf: 0x8000_0008, lastBranches: LAST_BRANCHES.haswell } as const;
 
 export const CPU_MODELS = {
   default32: { ...base, name: 'default32', family: 6, model: 0x1c, stepping: 10, physicalBits: 36, linearBits: 32, maxLeaf: 0x16, lastBranches: LAST_BRANCHES.atom, features: DEFAULT32 },
   default64: { ...base, name: 'default64', family: 6, model: 0x1c, stepping: 10, maxLeaf: 0x16, lastBranches: LAST_BRANCHES.atom, features: DEFAULT64 },
   pentium3: { ...base, name: 'pentium3', brand: 'VMM virtual Pentium III', family: 6, model: 8, stepping: 10, physicalBits: 36, linearBits: 32, maxLeaf: 2, lastBranches: LAST_BRANCHES.p6, features: PENTIUM3 },
   core2: { ...base, name: 'core2', brand: 'VMM virtual Core 2', family: 6, model: 15, stepping: 11, physicalBits: 36, maxLeaf: 0xa, lastBranches: LAST_BRANCHES.core2, features: CORE2 },
-  'x86-64-v2': { ...base, name: 'x86-64-v2', brand: 'VMM virtual CPU, x86-64-v2', family: 6, model: 0x25, stepping: 5, maxLeaf: 0x16, features: V2 },
+  'x86-64-v2': { ...base, name: 'x86-64-v2', brand: 'VMM virtual CPU, x86-64-v2', family: 6, model: 0x25, stepping: 5, maxLeaf: 0x16, lastBranches: LAST_BRANCHES.nehalem, features: V2 },
   'x86-64-v3': { ...base, name: 'x86-64-v3', brand: 'VMM virtual CPU, x86-64-v3', family: 6, model: 0x3d, stepping: 4, maxLeaf: 0x16, features: V3 },
   'host-like': { ...base, name: 'host-like', brand: 'VMM virtual CPU, all features', family: 6, model: 0x8f, stepping: 8, physicalBits: 46, linearBits: 57, maxLeaf: 0x16, features: HOST_LIKE },
 } as const satisfies Readonly<Record<string, CpuModel>>;

@@ -242,11 +242,16 @@ function lastBranchRegisters(last: LastBranches): Rows {
   const { select } = last;
   return [
     ...last.registers().map(([index, name, word]): Rows[number] => [index, { name, read: (_cpu, bank) => bank.answer(last.low(word), last.high(word)), write: refuse }]),
-    ...(select === undefined ? [] : [[select, kept('LBR_SELECT', select, LBR_SELECT_BITS)] as const]),
+    ...(select === undefined ? [] : [[select.msr, {
+      name: 'LBR_SELECT', read: (_cpu, bank) => bank.answer(last.filter, 0),
+      write: (_cpu, lo, hi) => {
+        if ((lo & ~select.bits) !== 0 || hi !== 0) return false;
+        last.filter = lo;
+        return true;
+      },
+    }] satisfies Rows[number]]),
   ];
 }
-/** SDM vol 3B §18.9.2: one bit a kind of branch. */
-const LBR_SELECT_BITS = 0x1ff;
 
 /** One CPU's MSRs: those its model has, and storage for the ones that are only kept. */
 export class MsrBank {

@@ -139,6 +139,20 @@ export const DEBUGCTL = {
   BTF: 1 << 1,
 } as const;
 
+/** SDM vol 3B §18.9.2, §18.11: LBR_SELECT, the branches that are left out; EN_CALLSTACK makes records a stack of near calls. */
+export const LBR_SELECT = {
+  CPL_EQ_0: 1 << 0,
+  CPL_NEQ_0: 1 << 1,
+  JCC: 1 << 2,
+  NEAR_REL_CALL: 1 << 3,
+  NEAR_IND_CALL: 1 << 4,
+  NEAR_RET: 1 << 5,
+  NEAR_IND_JMP: 1 << 6,
+  NEAR_REL_JMP: 1 << 7,
+  FAR_BRANCH: 1 << 8,
+  EN_CALLSTACK: 1 << 9,
+} as const;
+
 /** SDM vol 3A §12.11 (MTRRs) and §12.12 (PAT): memory type encodings. UC_MINUS exists in PAT only. */
 export const MEMORY_TYPE = {
   UC: 0,
