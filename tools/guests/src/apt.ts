@@ -81,6 +81,14 @@ export class PrivateApt {
     return readFile(join(folder, name));
   }
 
+  /** Downloads packages and all that they depend on into an empty folder: paths of the files. */
+  async downloadAll(packageNames: readonly string[], folder: string, options: WaitOptions): Promise<string[]> {
+    await mkdir(join(folder, 'partial'), { recursive: true });
+    const archives = ['-o', `Dir::Cache::archives=${folder}`, '--download-only', '--no-install-recommends', '--yes'];
+    await this.#get([...archives, 'install', ...packageNames], options, 'download', `download ${packageNames.join(', ')}`);
+    return (await readdir(folder)).filter((file) => file.endsWith('.deb')).sort().map((file) => join(folder, file));
+  }
+
   async #get(args: readonly string[], options: WaitOptions, phase: 'lists' | 'download', message: string, cwd?: string): Promise<void> {
     await run('apt-get', ['-q', '-o', 'APT::Status-Fd=3', ...this.#options, ...args], {
       ...(cwd === undefined ? {} : { cwd }),

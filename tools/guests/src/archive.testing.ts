@@ -15,8 +15,8 @@ export class FakeArchive {
     this.file('boot/vmlinuz-9.9-cloud-amd64', 'kernel cloud');
     this.file('bin/busybox', 'ELF\0[\0[[\0ls\0mount\0sh\0\0rest');
     this.program('apt-cache', 'printf "Package: any\\nVersion: 9.9\\nDepends: base (>= 1), linux-image-9.9-cloud-amd64 (= 9.9)\\n"');
-    this.program('apt-get', 'case "$*" in *download*) for last; do :; done; sleep 0.1; echo deb > "$(echo "$last" | tr : _).deb"; echo "dlstatus:1:50.0:Retrieving" >&3 ;; esac');
-    this.program('dpkg-deb', `tar -c -C ${this.folder}/files .`);
+    this.program('apt-get', 'case "$*" in *download-only*) for last; do case $last in Dir::Cache::archives=*) to=${last#*=} ;; esac; done; touch "$to/strace_1_i386.deb" "$to/libc6_1_i386.deb" ;; *download*) for last; do :; done; sleep 0.1; echo deb > "$(echo "$last" | tr : _).deb"; echo "dlstatus:1:50.0:Retrieving" >&3 ;; esac');
+    this.program('dpkg-deb', `case $1 in -x) mkdir -p "$3"; cp -a ${this.folder}/files/. "$3" ;; *) tar -c -C ${this.folder}/files . ;; esac`);
     process.env.PATH = `${this.folder}/bin:${this.#path}`;
   }
 

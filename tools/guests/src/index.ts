@@ -4,3 +4,4 @@ export { type CpioEntry, writeCpio } from './cpio.ts';
 export { type InitramfsOptions, makeInitramfs } from './initramfs.ts';
 export { type Guest, obtainGuest, type ObtainOptions } from './obtain.ts';
 export type { GuestProgress, ReportProgress } from './progress.ts';
+export { obtainPrograms, type ProgramsOptions } from './programs.ts';
