@@ -3,13 +3,14 @@ import { OpKind } from '@vmm/decoder';
 import type { Instruction } from '@vmm/decoder';
 import { DEBUGCTL, LBR_SELECT } from '@vmm/spec';
 import { STATE } from '@vmm/state';
+import { isConditionMet } from './branch-condition.ts';
 import { CodeBytes } from './code-bytes.ts';
 import type { Cpu } from './cpu.ts';
 import { LastBranches } from './last-branches.ts';
 import { refreshSingleStep } from './mode.ts';
 
 const BRANCHES = /^(j|call|ret|loop|iret|int|syscall|sysret|sysenter|sysexit|rsm)/;
-/** Taken always, also where they lead to the next instruction. */
+/** Taken always. */
 const CERTAIN = /^(jmp|call|ret|iret|int(?!o)|syscall|sysret|sysenter|sysexit|rsm)/;
 /** Software interrupts are recorded as events. */
 const EVENTS = /^int/;
@@ -25,18 +26,16 @@ function kindOf({ row, opKind }: Instruction): number {
   }
 }
 
-/** While single-stepping with BTF or LBR: what the instruction under way is, and whether it was a branch that was taken. */
+/** While single-stepping with BTF or LBR: what the instruction under way is, and whether it is a branch that is taken. */
 export class BranchTrap {
   readonly last: LastBranches;
   readonly #cpu: Cpu;
   readonly #code: CodeBytes;
-  #isBranch = false;
-  #isCertain = false;
+  #isTaken = false;
   #isEvent = false;
   #kind = 0;
   #fromLo = 0;
   #fromHi = 0;
-  #nextLo = 0;
 
   constructor(cpu: Cpu) {
     this.#cpu = cpu;
@@ -59,18 +58,16 @@ export class BranchTrap {
 
   /** Before an instruction. */
   look(): void {
-    const { state } = this.#cpu, length = this.#code.decode(), mnemonic = length > 0 ? this.#code.instruction.row.mnemonic : '';
-    this.#isBranch = BRANCHES.test(mnemonic);
-    this.#isCertain = CERTAIN.test(mnemonic);
+    const { state } = this.#cpu, { instruction } = this.#code, mnemonic = this.#code.decode() > 0 ? instruction.row.mnemonic : '';
+    this.#isTaken = BRANCHES.test(mnemonic) && (CERTAIN.test(mnemonic) || isConditionMet(this.#cpu, instruction));
     this.#isEvent = EVENTS.test(mnemonic);
-    if (this.#isBranch) this.#kind = kindOf(this.#code.instruction);
+    if (this.#isTaken) this.#kind = kindOf(instruction);
     this.#fromLo = state.word(STATE.rip);
     this.#fromHi = state.word(STATE.rip + 4);
-    this.#nextLo = this.#fromLo + length | 0;
   }
 
-  /** After it: whether it was a branch that was taken. */
-  get wasTaken(): boolean { return this.#isCertain || this.#isBranch && this.#cpu.state.word(STATE.rip) !== this.#nextLo; }
+  /** After it: whether it was a branch that was taken, be it to the next instruction. */
+  get wasTaken(): boolean { return this.#isTaken; }
   /** After it, while recording. */
   record(): void {
     const { state } = this.#cpu;

@@ -97,7 +97,7 @@ export class CpuidTable {
     const [v0, v1, v2] = textRegisters(model.vendor) as [number, number, number];
     this.#set(0, -1, model.maxLeaf, v0, v2, v1);
     const extendedModel = model.family >= 6 ? model.model >> 4 << 16 : 0;
-    const clflushAndId = 8 << 8 | 1 << 16 | apicId << 24;
+    const clflushAndId = (this.has('clflush') ? 8 << 8 : 0) | 1 << 16 | apicId << 24;
     this.#set(1, -1, model.family << 8 | (model.model & 15) << 4 | model.stepping | extendedModel, clflushAndId, 0, 0);
     // Leaf 2: "see leaf 4", and 4 KiB TLBs.
     this.#set(2, -1, model.maxLeaf >= 4 ? 0x00ff_5a01 : 0x0302_0101, 0, 0, model.maxLeaf >= 4 ? 0 : 0x0c04_0843);

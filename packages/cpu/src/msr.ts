@@ -61,8 +61,10 @@ function kept(name: string, index: number, maskLo: number, maskHi = 0, needs?: F
   };
 }
 
-const keptRange = (name: string, first: number, count: number, maskLo: number, maskHi: number, needs?: FeatureName): Rows =>
-  Array.from({ length: count }, (_, at) => [first + at, kept(`${name}${at}`, first + at, maskLo, maskHi, needs)] as const);
+/** One that keeps what `isValid`. */
+function keptIf(name: string, index: number, isValid: (cpu: Cpu, lo: number, hi: number) => boolean, needs: FeatureName): Entry {
+  return { name, needs, read: (_cpu, bank) => bank.answerKept(index), write: (cpu, lo, hi, bank) => isValid(cpu, lo, hi) && bank.keep(index, lo, hi) };
+}
 
 const MASK_ALL = -1;
 const VARIABLE_MTRRS = 8;
@@ -70,7 +72,7 @@ const VARIABLE_MTRRS = 8;
 const PKRS = 0x6e1, UMWAIT_CONTROL = 0xe1, SMBASE = 0x9e;
 /** Memory types of PAT and MTRR: UC, WC, WT, WP, WB, UC-. */
 const isMemoryType = (type: number, allowsUcMinus: boolean): boolean => type === 0 || type === 1 || type === 4 || type === 5 || type === 6 || allowsUcMinus && type === 7;
-const areMemoryTypes = (word: number): boolean => [0, 8, 16, 24].every((shift) => isMemoryType(word >>> shift & 0xff, true));
+const areMemoryTypes = (word: number, allowsUcMinus: boolean): boolean => [0, 8, 16, 24].every((shift) => isMemoryType(word >>> shift & 0xff, allowsUcMinus));
 /** RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, and the later "not affected" bits: nothing here speculates. */
 const ARCH_CAPABILITIES = 0x1 | 0x2 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x2000 | 0x4000 | 0x8000 | 0x10_0000 | 0x100_0000 | 0x400_0000 | 0x800_0000;
 /** ITS_NO. */
@@ -173,15 +175,14 @@ const REGISTERS: Rows = [
       return true;
     },
   }],
-  ...keptRange('MTRR_VAR', MSR.MTRR_PHYSBASE0, 2 * VARIABLE_MTRRS, MASK_ALL, 0xffff, 'mtrr'),
-  [MSR.MTRR_FIX64K_00000, kept('MTRR_FIX64K_00000', MSR.MTRR_FIX64K_00000, MASK_ALL, MASK_ALL, 'mtrr')],
-  ...keptRange('MTRR_FIX16K_', MSR.MTRR_FIX16K_80000, 2, MASK_ALL, MASK_ALL, 'mtrr'),
-  ...keptRange('MTRR_FIX4K_', MSR.MTRR_FIX4K_C0000, 8, MASK_ALL, MASK_ALL, 'mtrr'),
+  ...Array.from({ length: VARIABLE_MTRRS }, (_, n) => variableMtrr(n)).flat(),
+  ...[MSR.MTRR_FIX64K_00000, MSR.MTRR_FIX16K_80000, MSR.MTRR_FIX16K_80000 + 1, ...Array.from({ length: 8 }, (_, n) => MSR.MTRR_FIX4K_C0000 + n)]
+    .map((index) => [index, keptIf(`MTRR_FIX_${index.toString(16)}`, index, (_cpu, lo, hi) => areMemoryTypes(lo, false) && areMemoryTypes(hi, false), 'mtrr')] as const),
   [MSR.PAT, {
     name: 'PAT', needs: 'pat',
     read: (cpu, bank) => bank.answer(cpu.state.word(STATE.pat), cpu.state.word(STATE.pat + 4)),
     write(cpu, lo, hi) {
-      if (!areMemoryTypes(lo) || !areMemoryTypes(hi)) return false;
+      if (!areMemoryTypes(lo, true) || !areMemoryTypes(hi, true)) return false;
       cpu.state.setPair(STATE.pat, lo, hi);
       return true;
     },
@@ -217,6 +218,15 @@ const REGISTERS: Rows = [
   [MSR.KERNEL_GS_BASE, field('KERNEL_GS_BASE', 'kernelGsBase', { needs: 'lm', canonical: true })],
   [MSR.TSC_AUX, field('TSC_AUX', 'tscAux', { needs: 'rdtscp', lowOnly: true })],
 ];
+
+/** A range's address with its memory type, and its mask with the bit that makes it valid. SDM vol 3A §12.11.2.3 */
+function variableMtrr(number: number): Rows {
+  const base = MSR.MTRR_PHYSBASE0 + 2 * number, isAddress = (cpu: Cpu, hi: number): boolean => hi >>> cpu.model.physicalBits - 32 === 0;
+  return [
+    [base, keptIf(`MTRR_PHYSBASE${String(number)}`, base, (cpu, lo, hi) => isAddress(cpu, hi) && isMemoryType(lo & 0xfff, false), 'mtrr')],
+    [base + 1, keptIf(`MTRR_PHYSMASK${String(number)}`, base + 1, (cpu, lo, hi) => isAddress(cpu, hi) && (lo & 0x7ff) === 0, 'mtrr')],
+  ];
+}
 
 /** One bank: what it reports (all or nothing), then status, which software can only clear, address and more. */
 function machineCheckBank(bank: number): Rows {

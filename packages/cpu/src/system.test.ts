@@ -234,10 +234,32 @@ describe('DEBUGCTL.BTF', () => {
     m.gate(VECTOR.DB, SELECTOR.code0, 0x6000);
     place(0x6000, 'f4');
     vcpu.state.set('debugControl', 2);
-    place(0x5000, '90 75 00 40 74 01 90 eb 01 90 90'); // nop · jnz +0 (taken, to the next) · inc eax · jz +1 (not taken) · nop · jmp +1
+    place(0x5000, '90 75 00 40 74 01 90 eb 01 90 90'); // nop · jnz +0 (not taken) · inc eax · jz +1 (not taken) · nop · jmp +1
     m.state.setWords('flagResult', 0, 0);
     expect(vcpu.run(50)).toBe('halt');
     expect([m.read32(m.rsp), m.state.lo('dr', 6) & 0x4000, vcpu.state.get('debugControl')]).toEqual([0x500a, 0x4000, 0]);
+  });
+});
+
+describe.each(['taken', 'not taken'] as const)('a conditional branch to the next instruction, %s', (expected) => {
+  const O = EFLAGS.OF, C = EFLAGS.CF, Z = EFLAGS.ZF, S = EFLAGS.SF, P = EFLAGS.PF, isTaken = expected === 'taken';
+  // flags with which each even condition is met
+  const met = [O, C, Z, C, S, P, O, S | Z];
+  const cases = [
+    ...met.flatMap((flags, pair) => [[`${(0x70 + 2 * pair).toString(16)} 00`, flags, 7n], [`${(0x71 + 2 * pair).toString(16)} 00`, 0, 7n]] as const).map(([code, flags, rcx], i): [string, number, bigint] => [code, isTaken ? flags : i % 2 === 0 ? 0 : met[i >> 1] ?? 0, rcx]),
+    ['e2 00', 0, isTaken ? 2n : 1n], ['e1 00', isTaken ? Z : 0, 2n], ['e0 00', isTaken ? 0 : Z, 2n], ['e1 00', Z, isTaken ? 0n : 1n], ['67 e2 00', 0, isTaken ? 0x1_0000n : 0x1_0001n],
+    ['e3 00', 0, isTaken ? 0n : 0x1_0000n], ['67 e3 00', 0, isTaken ? 0x1_0000n : 1n],
+  ] as const;
+  it.each(cases)('counts as such for BTF: %s', (code, flags, rcx) => {
+    const { vcpu, m, place } = wholeMachine();
+    m.protected(0, { rflags: EFLAGS.TF | 2 | flags });
+    m.gate(VECTOR.DB, SELECTOR.code0, 0x6000);
+    place(0x6000, 'f4');
+    vcpu.state.set('debugControl', 2);
+    m.gpr(GPR.RCX, rcx);
+    place(0x5000, `${code} f4`);
+    expect(vcpu.run(50)).toBe('halt');
+    expect(m.rip).toBe(isTaken ? 0x6001 : 0x5000 + code.split(' ').length + 1);
   });
 });
 
@@ -465,7 +487,7 @@ describe('MSRs', () => {
   it.each([
     ['SYSENTER_CS', 0x174, 0x10n], ['LSTAR', 0xc000_0082, 0xffff_ffff_8000_1234n], ['GS_BASE', 0xc000_0101, 0xffff_8880_0000_0000n],
     ['KERNEL_GS_BASE', 0xc000_0102, 0x7f00_1234_5678n], ['PAT', 0x277, 0x0007_0106_0007_0106n], ['MTRR_DEF_TYPE', 0x2ff, 0xc06n], ['TSC_AUX', 0xc000_0103, 5n],
-    ['MTRR_VAR0', 0x200, 0x8000_0006n],
+    ['MTRR_PHYSBASE0', 0x200, 0xff_8000_0006n], ['MTRR_PHYSMASK7', 0x20f, 0xff_c000_0800n], ['MTRR_FIX64K', 0x250, 0x0605_0401_0006_0606n],
   ])('%s keeps what is written', (_, index, value) => {
     const m = new TestMachine().long(0);
     expect(write(m, index, value)).toBe(0);
@@ -474,7 +496,7 @@ describe('MSRs', () => {
 
   it.each([
     ['an unknown MSR', 0x1234, 0n], ['a non-canonical LSTAR', 0xc000_0082, 1n << 60n], ['a reserved PAT type', 0x277, 2n], ['reserved bits of EFER', 0xc000_0080, 1n << 20n],
-    ['LME while paging', 0xc000_0080, 0n], ['MTRR_CAP', 0xfe, 0n], ['FMASK beyond 32 bits', 0xc000_0084, 1n << 32n],
+    ['LME while paging', 0xc000_0080, 0n], ['MTRR_CAP', 0xfe, 0n], ['MTRR type', 0x200, 7n], ['MTRR base', 0x200, 0x106n], ['MTRR address', 0x200, 0x100_0000_0006n], ['MTRR mask', 0x201, 0x400n], ['MTRR fixed', 0x26f, 2n << 56n], ['FMASK beyond 32 bits', 0xc000_0084, 1n << 32n],
   ])('refuse %s', (_, index, value) => {
     const m = new TestMachine().long(0);
     expect([write(m, index, value), m.fault]).toEqual([2, GP0]);
