@@ -61,8 +61,10 @@ const LINUX_CALL = 0x80, TF = 0x100, AC = 0x4_0000, CS = 1, RSP = 4;
 const BOUND_RANGE = 5, UD = 6, NP = 11, SS = 12, GP = 13, PF = 14, ALIGNMENT = 17;
 /** Faults of the access itself. */
 const isAccessFault = (vector: number): boolean => vector === PF || vector === ALIGNMENT;
+/** Faults of an operand in memory. */
+const isOperandFault = (vector: number): boolean => isAccessFault(vector) || vector === SS || vector === GP;
 /** Faults of a far transfer: of the stack, the descriptor and the target. */
-const isTransferFault = (vector: number): boolean => isAccessFault(vector) || vector === NP || vector === SS || vector === GP;
+const isTransferFault = (vector: number): boolean => isOperandFault(vector) || vector === NP;
 /** 64-bit addresses from here on may belong to the runner or its kernel. */
 const HOST_64_FROM = 0x4000_0000_0000n;
 
@@ -73,7 +75,7 @@ const HOST_64_FROM = 0x4000_0000_0000n;
 function isOrderOfFaults(mnemonics: readonly string[], native: Batch, ours: Batch, index: number): boolean {
   const a = native.u32(index, 'vector'), b = ours.u32(index, 'vector');
   if (native.u64(index, 'rip') !== ours.u64(index, 'rip')) return false;
-  if (mnemonics.includes('cmps') && (isAccessFault(a) || a === GP) && (isAccessFault(b) || b === GP)) return true;
+  if (mnemonics.includes('cmps') && isOperandFault(a) && isOperandFault(b)) return true;
   if (mnemonics.includes('call') && (isAccessFault(a) || a === SS) && b === GP) return true;
   // AMD's second bound wraps around at 64 KiB
   if (mnemonics.includes('bound') && a === BOUND_RANGE && b === GP) return true;
