@@ -132,7 +132,10 @@ export class RegionTranslator implements Translator {
       pageHost: (page) => this.#pageAt(lo, hi, page, mode === 64),
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meanings.of(inst, modeKey),
-      heat: (at) => (this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : blocks.executions(at, modeKey) / executions),
+      heat: (at) => {
+        const often = blocks.executions(at, modeKey);
+        return often >= executions || this.#loopHeads.has(blockKey(at, modeKey)) ? 1 : often / executions;
+      },
       inlinesCall: (at) => {
         const key = blockKey(at, modeKey), isInlined = this.#inlined.has(key);
         if (isInlined) inlined.push(key);
