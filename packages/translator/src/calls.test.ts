@@ -212,6 +212,42 @@ describe.each([32, 64] as const)('a call out of a region, %i bits,', (bits) => {
   });
 });
 
+describe.each([32, 64] as const)('recursion of functions as large as a region may be, %i bits,', (bits) => {
+  it.each([
+    ['with stores', (i: number) => `add dword ptr [@psi + ${String(4 * (i % 200))}], edx\nrol edx, ${String(i % 31 + 1)}\nadc edx, eax`],
+    ['with vectors', (i: number) => `paddd xmm${String(i % 7)}, xmm${String(i % 5 + 1)}\npsrlq xmm${String(i % 5)}, 1\npxor xmm0, xmm${String(i % 6)}`],
+  ])('fits the stack of the host, %s', (_name, lines) => {
+    const body = Array.from({ length: 380 }, (_, i) => lines(i)).join('\n');
+    const text = `mov esi, ${String(DATA)}
+        mov eax, 0x606
+        mov @pdx, cr4
+        or  @pdx, @pax
+        mov cr4, @pdx
+        mov ebx, 12
+  again: mov ecx, 300
+        call down
+        dec ebx
+        jnz again
+        hlt
+  down: ${body}
+        dec ecx
+        js  bottom
+        call other
+        add edi, 1
+  bottom: ret
+  other: ${body}
+        dec ecx
+        js  bottom
+        call down
+        sub edi, 3
+        ret`.replaceAll('@p', bits === 64 ? 'r' : 'e');
+    const expected = runFlat(bits, text, 'interpreter'), actual = runFlat(bits, text, 'translator', { hotThreshold: 8 });
+    expect(expected.result).toBe('halt');
+    expect(actual.registers).toEqual(expected.registers);
+    expect(actual.data).toEqual(expected.data);
+  });
+});
+
 describe('a call in 64-bit code whose function puts another page where the caller was', () => {
   const CALLER = 0x80_0000, FUNCTION = CODE + 64, ENTRY = PAGE_DIRECTORY + 8 * 4, COPIES = [0x60_0000, 0xa0_0000] as const, OTHER_TABLES = 0x4000;
   const pageEntry = (host: number): bigint => BigInt(host) | 0x83n;
