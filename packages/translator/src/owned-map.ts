@@ -22,13 +22,6 @@ export class OwnedMap<Owner extends object, Value> {
     keys?.delete(key);
     if (keys?.size === 0) this.#keys.delete(entry.owner);
   }
-  /** What was one's is another's. */
-  pass(from: Owner, to: Owner): void {
-    for (const key of [...this.#keys.get(from) ?? []]) {
-      const entry = this.#entries.get(key);
-      if (entry !== undefined) this.set(to, key, entry.value);
-    }
-  }
   /** The owner is gone. */
   release(owner: Owner): void {
     for (const key of this.#keys.get(owner) ?? []) this.#entries.delete(key);

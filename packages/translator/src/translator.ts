@@ -357,12 +357,7 @@ export class RegionTranslator implements Translator {
     new WebAssembly.Instance(new WebAssembly.Module(bytes), handlers.imports);
     for (const { graph, region, slot, starts } of slotted) {
       const key = blockKey(region.host, region.modeKey);
-      const before = this.#installed.get(key);
-      if (before !== undefined) {
-        // it was made again for one more call: those brought in earlier stay in
-        this.#inlined.pass(before, region);
-        before.retire();
-      }
+      this.#installed.get(key)?.retire();
       this.#installed.set(key, region);
       this.#byId.set(region.id, region);
       blocks.installRegion(region.host, region.modeKey, slot);
