@@ -1,15 +1,15 @@
 /* @hot: words of machine memory by computed index. */
 import { decode, Instruction, NEED_MORE, TOO_LONG } from '@vmm/decoder';
 import type { Row } from '@vmm/decoder';
-import { INSTRUCTIONS } from '@vmm/isa';
-import type { Form, InstructionEntry } from '@vmm/isa';
 import type { StateView } from '@vmm/state';
 import { forgetJumps, STATE, VCPU_LAYOUT } from '@vmm/state';
+import { BlockTable, executionsOf } from './block-table.ts';
 import { CodePages } from './code-pages.ts';
 import type { CodeUnit } from './code-pages.ts';
 import type { HandlerTable } from './handlers.ts';
-import { BLOCK_HASH, blockRowOf } from './interpreter-module.ts';
-import { entryFor, formOf, quickKey, writeRecord } from './lowering.ts';
+import { lower, PROTECTION, STI_LAST, UNDEFINED } from './lower.ts';
+import type { Lowered } from './lower.ts';
+import { quickKey, writeRecord } from './lowering.ts';
 import { MODE } from './mode.ts';
 import { BLOCK_HEADER, RECORD } from './record.ts';
 
@@ -25,7 +25,6 @@ const QUICK_MS = 5;
 /** Far more executions than a block sees between two translations. */
 const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
-const SLOT_WORDS = BLOCK_HASH.slotBytes / 4;
 
 interface Block extends CodeUnit {
   readonly host: number;
@@ -41,10 +40,8 @@ interface Block extends CodeUnit {
   readonly mostRoom: number;
   /** Host address of the second page's start where the one instruction of this block crosses a page, else 0. */
   readonly crossing: number;
-  /** When its executions began to be counted, how many of them had passed when the countdown at hand began, and what that began with. */
+  /** When its executions began to be counted. */
   sinceMs: number;
-  counted: number;
-  countdown: number;
 }
 
 export interface BlockCacheOptions {
@@ -56,7 +53,7 @@ export interface BlockCacheOptions {
   protectCode(host: number): void;
   unprotectCode(host: number): void;
   /** Whether the CPU model has a row's feature. */
-  hasFeature(row: Row): boolean;
+  readonly hasFeature: (row: Row) => boolean;
 }
 
 export interface BlockCounters { decodedBlocks: number; decodedInstructions: number; killedBlocks: number; flushes: number; lookups: number }
@@ -73,6 +70,7 @@ export class BlockCache {
   readonly #i32: Int32Array;
   readonly #inst = new Instruction();
   readonly #blocks = new Map<number, Block>();
+  readonly #table: BlockTable;
   readonly #pages: CodePages;
   /** Table slot of the translated region for a key. */
   readonly #regions = new Map<number, number>();
@@ -95,12 +93,8 @@ export class BlockCache {
     this.#i32 = state.i32;
     this.#free = privateBase + VCPU_LAYOUT.records;
     this.#end = this.#free + VCPU_LAYOUT.recordsBytes;
-    this.#clearHash();
-  }
-
-  #clearHash(): void {
-    const from = this.#o.privateBase + VCPU_LAYOUT.blockHash >> 2;
-    this.#i32.fill(0, from, from + VCPU_LAYOUT.blockHashEntries * 4);
+    this.#table = new BlockTable(state.i32, privateBase);
+    this.#table.clear();
   }
 
   /** Forget everything. Only between blocks. */
@@ -108,7 +102,7 @@ export class BlockCache {
     this.counters.flushes++;
     this.#pages.killAll();
     this.#blocks.clear();
-    this.#clearHash();
+    this.#table.clear();
     this.#free = this.#o.privateBase + VCPU_LAYOUT.records;
   }
 
@@ -120,7 +114,7 @@ export class BlockCache {
       if (block.crossing !== 0) this.#pages.leave(block.crossing, block);
     }
     this.#blocks.clear();
-    this.#clearHash();
+    this.#table.clear();
     this.#free = this.#o.privateBase + VCPU_LAYOUT.records;
   }
 
@@ -130,31 +124,11 @@ export class BlockCache {
     const modeKey = this.#o.state.get('modeKey');
     const key = blockKey(host, modeKey);
     const region = this.#regions.get(key);
-    if (region !== undefined) { this.#point(host, modeKey, 0, region); return 1; }
+    if (region !== undefined) { this.#table.point(host, modeKey, 0, region); return 1; }
     const block = this.#interpreted(host, modeKey, key);
     if (block === undefined) return 0;
-    this.#point(host, modeKey, block.records);
+    this.#table.point(host, modeKey, block.records);
     return block.records;
-  }
-
-  /** Make the hash table lead to a record or to a region, in front of its row. */
-  #point(host: number, modeKey: number, record: number, region = 0): void {
-    const front = this.#rowOf(host, modeKey), at = this.#find(front, host, modeKey);
-    this.#i32.copyWithin(front + SLOT_WORDS, front, at < 0 ? front + (BLOCK_HASH.ways - 1) * SLOT_WORDS : at);
-    this.#i32[front] = host;
-    this.#i32[front + 1] = modeKey;
-    this.#i32[front + 2] = record;
-    this.#i32[front + 3] = region;
-  }
-  #unpoint(host: number, modeKey: number): void {
-    const at = this.#find(this.#rowOf(host, modeKey), host, modeKey);
-    if (at >= 0) this.#i32[at] = 0;
-  }
-  #rowOf(host: number, modeKey: number): number { return this.#o.privateBase + VCPU_LAYOUT.blockHash + blockRowOf(host, modeKey) >> 2; }
-  /** Word of the slot in a row, or -1. */
-  #find(front: number, host: number, modeKey: number): number {
-    for (let at = front; at < front + BLOCK_HASH.ways * SLOT_WORDS; at += SLOT_WORDS) if (this.#i32[at] === (host | 0) && this.#i32[at + 1] === modeKey) return at;
-    return -1;
   }
 
   /** First record of the interpreter's block, whether or not a region stands in for it. */
@@ -180,21 +154,22 @@ export class BlockCache {
   /** How often the interpreter has executed the block at a host address in a mode since it was decoded or counted anew. */
   executions(host: number, modeKey: number): number {
     const block = this.#blocks.get(blockKey(host, modeKey));
-    return block === undefined ? 0 : block.counted + block.countdown - this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2]!;
+    return block === undefined ? 0 : executionsOf(this.#i32, block.records);
   }
   /** A block's countdown has ended: whether it is hot, or is to be counted on. */
   isHot(host: number, modeKey: number): boolean {
     const block = this.#blocks.get(blockKey(host, modeKey));
     if (block === undefined) return false;
-    block.counted += block.countdown;
-    const left = this.hotThreshold - block.counted;
+    const executions = executionsOf(this.#i32, block.records), left = this.hotThreshold - executions;
     if (left <= 0 || performance.now() - block.sinceMs <= QUICK_MS) return true;
-    this.#count(block, left);
+    this.#count(block, left, executions);
     return false;
   }
-  #count(block: Block, executions: number): void {
-    block.countdown = executions;
-    this.#i32[(block.records - BLOCK_HEADER.sizeBytes + BLOCK_HEADER.heat) >> 2] = executions;
+  /** Reports the block after so many more executions; it has had some already. */
+  #count(block: Block, left: number, executions = 0): void {
+    const header = block.records - BLOCK_HEADER.sizeBytes >> 2;
+    this.#i32[header + (BLOCK_HEADER.heat >> 2)] = left;
+    this.#i32[header + (BLOCK_HEADER.total >> 2)] = left + executions;
   }
 
   /** Count a block's executions anew. */
@@ -202,7 +177,6 @@ export class BlockCache {
     const block = this.#blocks.get(blockKey(host, modeKey));
     if (block === undefined) return;
     block.sinceMs = performance.now();
-    block.counted = 0;
     this.#count(block, this.quickThreshold);
   }
 
@@ -211,14 +185,14 @@ export class BlockCache {
     const key = blockKey(host, modeKey), block = this.#blocks.get(key);
     this.#regions.set(key, slot);
     if (block !== undefined) this.#setReachable(block, false);
-    this.#point(host, modeKey, 0, slot);
+    this.#table.point(host, modeKey, 0, slot);
   }
   removeRegion(host: number, modeKey: number): void {
     const key = blockKey(host, modeKey);
     if (!this.#regions.delete(key)) return;
     // pages stay marked: regions trust their mappings
     forgetJumps(this.#o.state, this.#o.privateBase);
-    this.#unpoint(host, modeKey);
+    this.#table.unpoint(host, modeKey);
     const block = this.#blocks.get(key);
     if (block !== undefined) this.#setReachable(block, true);
   }
@@ -301,7 +275,7 @@ export class BlockCache {
     const isNear = room < bytes + LONGEST_INSTRUCTION, leastRoom = isNear ? room : bytes + LONGEST_INSTRUCTION, mostRoom = isNear ? room : Infinity;
     if (codeAt !== first) this.#writeGuard(first, this.#o.handlers.limitCheck, leastRoom, isNear ? 0 : -1);
     const block: Block = {
-      host, modeKey, records: first, bytes, instructions, end: at, leastRoom, mostRoom, crossing, sinceMs: performance.now(), counted: 0, countdown: 0,
+      host, modeKey, records: first, bytes, instructions, end: at, leastRoom, mostRoom, crossing, sinceMs: performance.now(),
       overlaps: (at, size) => (at < host + bytes + refusedBytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
       kill: () => { this.#kill(block); },
     };
@@ -335,22 +309,8 @@ export class BlockCache {
     this.#data.setUint32(at + 4, 0, true);
   }
 
-  /** What an instruction means to this CPU in this mode: its entry and the facts the entry tests. */
-  lower(inst: Instruction, modeKey: number): { readonly entry: InstructionEntry; readonly form: Form } {
-    const { row } = inst;
-    if (row.protectedOnly && (modeKey & MODE.PROTECTED) === 0) return UNDEFINED;
-    let entry = entryFor(row), mnemonic = row.mnemonic;
-    if (entry === undefined) return UNDEFINED;
-    if (!this.#o.hasFeature(row)) {
-      // without their features the F3 prefix means nothing and these are the old scans
-      const older = row.mnemonic === 'tzcnt' ? 'bsf' : row.mnemonic === 'lzcnt' ? 'bsr' : undefined;
-      if (older === undefined) return UNDEFINED;
-      entry = INSTRUCTIONS[older] ?? entry;
-      mnemonic = older;
-    }
-    if (row.cpl0 && (modeKey & (MODE.USER | MODE.VM86)) !== 0) return UNDEFINED_OUTSIDE.has(mnemonic) ? UNDEFINED : PROTECTION;
-    return { entry, form: { ...formOf(inst, entry, modeKey), mnemonic } };
-  }
+  /** What an instruction means to this CPU in this mode. */
+  lower(inst: Instruction, modeKey: number): Lowered { return lower(inst, modeKey, this.#o.hasFeature); }
 
   #handler(inst: Instruction, modeKey: number): { number: number; ends: boolean } {
     const quick = quickKey(inst, modeKey);
@@ -363,7 +323,7 @@ export class BlockCache {
     }
     return known;
   }
-  #special(kind: typeof UNDEFINED): number { return this.#o.handlers.numberFor(kind.form, kind.entry); }
+  #special(kind: Lowered): number { return this.#o.handlers.numberFor(kind.form, kind.entry); }
 
   /** Bytes of a code page are about to be written: what was made of them dies. A dying block that is running leaves at its next record. */
   written(host: number, size: number): void { this.#pages.written(host, size); }
@@ -371,7 +331,7 @@ export class BlockCache {
   #kill(block: Block): void {
     this.counters.killedBlocks++;
     this.#blocks.delete(blockKey(block.host, block.modeKey));
-    if (!this.#regions.has(blockKey(block.host, block.modeKey))) this.#unpoint(block.host, block.modeKey);
+    if (!this.#regions.has(blockKey(block.host, block.modeKey))) this.#table.unpoint(block.host, block.modeKey);
     this.#setReachable(block, false);
     for (let at = block.records; at < block.end; at += RECORD.sizeBytes) this.#data.setUint16(at, 0, true);
     this.#pages.leave(block.host, block);
@@ -384,16 +344,3 @@ export class BlockCache {
     return undefined;
   }
 }
-
-/** Privileged instructions that do not exist outside ring 0, where the others raise #GP(0). SDM vol 2, their pages */
-const UNDEFINED_OUTSIDE = new Set(['clac', 'stac', 'monitor', 'mwait']);
-
-/** STI where no other instruction follows in the block. */
-const STI_LAST = { entry: INSTRUCTIONS['sti_last']!, form: { mnemonic: 'sti_last', operands: [], opSize: 0, addressSize: 0, stackSize: 0, mode: 0, rep: 0, vex: false } } as const;
-/** Stand-ins for what raises #UD or #GP(0) when it is reached. */
-const standIn = (mnemonic: 'undefined_opcode' | 'general_protection'): { readonly entry: InstructionEntry; readonly form: Form } => ({
-  entry: { ends: true, run: (m) => { m.callout(mnemonic); } },
-  form: { mnemonic, operands: [], opSize: 0, addressSize: 0, stackSize: 0, mode: 0, rep: 0, vex: false },
-});
-const UNDEFINED = standIn('undefined_opcode');
-const PROTECTION = standIn('general_protection');

@@ -37,7 +37,8 @@ export function implementedFeatures(): ReadonlySet<FeatureName> {
 const UNCONDITIONAL: ReadonlySet<string> = new Set(['base', '3dnowprefetch', 'prefetchwt1', 'cet_ibt', 'cet_ss', 'wbnoinvd']);
 const LINUX_NAMES: ReadonlyMap<string, FeatureName> = new Map(Object.entries(DECODER_NAMES).map(([name, decoder]) => [decoder, name as FeatureName]));
 
-/** Whether an instruction of this feature, by the decoder's name, exists on a CPU with these features. */
-export function hasDecoderFeature(features: ReadonlySet<FeatureName>, name: string): boolean {
-  return UNCONDITIONAL.has(name) || features.has(LINUX_NAMES.get(name) ?? name as FeatureName);
+/** Whether a CPU with these features has an instruction, by the decoder's names. Hypercalls need no VMX or SVM: whoever is told of a hypervisor may call it. */
+export function hasInstruction(features: ReadonlySet<FeatureName>, { mnemonic, feature }: { readonly mnemonic: string; readonly feature: string }): boolean {
+  return UNCONDITIONAL.has(feature) || features.has(LINUX_NAMES.get(feature) ?? feature as FeatureName)
+    || (mnemonic === 'vmcall' || mnemonic === 'vmmcall') && features.has('hypervisor');
 }

@@ -3,7 +3,7 @@ import { XCR0 } from '@vmm/spec';
 import { STATE } from '@vmm/state';
 import { CR4, GPR } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
-import { FEATURES, hasDecoderFeature, implementedFeatures } from './cpuid-features.ts';
+import { FEATURES, implementedFeatures } from './cpuid-features.ts';
 import type { FeatureName } from './cpuid-features.ts';
 import type { CacheLevel, CpuModel } from './models.ts';
 import { DONE } from './status.ts';
@@ -64,11 +64,6 @@ export class CpuidTable {
   }
 
   has(name: FeatureName): boolean { return this.features.has(name); }
-
-  /** Whether this CPU has an instruction, by the decoder's names. Hypercalls need no VMX or SVM: whoever is told of a hypervisor may call it. */
-  hasInstruction({ mnemonic, feature }: { readonly mnemonic: string; readonly feature: string }): boolean {
-    return hasDecoderFeature(this.features, feature) || (mnemonic === 'vmcall' || mnemonic === 'vmmcall') && this.has('hypervisor');
-  }
 
   /** What the model promises and nobody implements yet. */
   get missing(): readonly FeatureName[] { return this.#options.model.features.filter((name) => !implementedFeatures().has(name)); }

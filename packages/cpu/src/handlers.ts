@@ -1,12 +1,10 @@
 import { formKey, INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
-import { buildInterpreter, finishExtension, importCore, TABLE_SIZE } from './interpreter-module.ts';
-import type { HelperTypes } from './interpreter-module.ts';
+import { ExtensionModules } from './extension-modules.ts';
+import { buildInterpreter, finishExtension, TABLE_SIZE } from './interpreter-module.ts';
 import { keptModule } from './module-store.ts';
 import type { ModuleStore } from './module-store.ts';
 import type { DefineAccess, Handler, InterpreterGeometry } from './interpreter-module.ts';
-import type { InterpreterCore } from './interpreter-machine.ts';
-import { ModuleBuilder } from '@vmm/wasm';
 import { commonForms, isHot } from './common-forms.ts';
 
 export interface HostImports {
@@ -36,19 +34,17 @@ export class HandlerTable {
   readonly crossingCheck: number;
   /** Of the record in front of a block whose CS has a limit. */
   readonly limitCheck: number;
-  readonly #geometry: InterpreterGeometry;
+  /** Begins modules that call the interpreter's functions. */
+  readonly modules: ExtensionModules;
   readonly #imports: WebAssembly.Imports;
   readonly #numbers = new Map<string, number>();
   #next: number;
   readonly #freeSlots: number[] = [];
-  readonly #helperTypes: HelperTypes;
-  #extensionBase: { module: ModuleBuilder; core: InterpreterCore } | undefined;
   /** Forms that needed an extension module, in the order met. */
   readonly extensions: string[] = [];
 
   /** `kept`: where the main module may come from, and what it depends on besides the program. */
   constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports, defineAccess?: DefineAccess, kept: { readonly store?: ModuleStore | undefined; readonly key: string } = { key: '' }) {
-    this.#geometry = geometry;
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
     const env = { memory, table, ...host };
     const handlers = commonForms().map((form): Handler => ({ form, entry: this.#entry(form) }));
@@ -59,7 +55,7 @@ export class HandlerTable {
     others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 3 + i); });
     this.#next = handlers.length + 3;
     const { bytes, helperTypes } = keptModule(kept.store, kept.key, () => buildInterpreter(geometry, hot, others, defineAccess));
-    this.#helperTypes = helperTypes;
+    this.modules = new ExtensionModules(geometry, helperTypes);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
     this.#imports = { env: { memory, table }, core: instance.exports };
     this.run = instance.exports['run'] as () => number;
@@ -80,22 +76,8 @@ export class HandlerTable {
   releaseSlot(slot: number): void { this.#freeSlots.push(slot); }
   get hasFreeSlot(): boolean { return this.#freeSlots.length > 0 || this.#next < TABLE_SIZE - 1024; }
 
-  /** A module under construction that imports machine memory, the table and the interpreter's functions: of the helpers those named, or all. */
-  extensionModule(helpers?: ReadonlySet<string>): { module: ModuleBuilder; core: InterpreterCore } {
-    if (helpers !== undefined) {
-      const module = new ModuleBuilder();
-      return { module, core: importCore(module, this.#geometry, Object.fromEntries(Object.entries(this.#helperTypes).filter(([name]) => helpers.has(name)))) };
-    }
-    if (this.#extensionBase === undefined) {
-      const module = new ModuleBuilder();
-      this.#extensionBase = { module, core: importCore(module, this.#geometry, this.#helperTypes) };
-    }
-    return { module: this.#extensionBase.module.clone(), core: this.#extensionBase.core };
-  }
-
   /** What modules that call the interpreter's functions import. */
   get imports(): WebAssembly.Imports { return this.#imports; }
-  get geometry(): InterpreterGeometry { return this.#geometry; }
 
   /** The handler for a form, made now if it is new. */
   numberFor(form: Form, entry: InstructionEntry): number {
@@ -103,8 +85,8 @@ export class HandlerTable {
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
     const number = this.takeSlot();
-    const { module, core } = this.extensionModule();
-    new WebAssembly.Instance(new WebAssembly.Module(finishExtension(module, core, this.#geometry, number, { form, entry })), this.#imports);
+    const { module, core } = this.modules.begin();
+    new WebAssembly.Instance(new WebAssembly.Module(finishExtension(module, core, this.modules.geometry, number, { form, entry })), this.#imports);
     this.#numbers.set(key, number);
     this.extensions.push(key);
     return number;

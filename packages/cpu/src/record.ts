@@ -33,6 +33,8 @@ export const BLOCK_HEADER = {
   heat: 12,
   /** Address of the record behind the last instruction's. */
   last: 16,
+  /** `heat` as if it had never been executed: the difference is how often it was. */
+  total: 20,
   /** Two of (host address, first record): the blocks that came after this one last. */
   next: 24, nextBytes: 8, nexts: 2,
   sizeBytes: 40,

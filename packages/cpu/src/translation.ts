@@ -1,6 +1,7 @@
 /** What a translator gets from a vCPU, and what the vCPU asks of it. The translator itself is `@vmm/translator`, given by `VcpuOptions.createTranslator`. */
 import type { StateView } from '@vmm/state';
 import type { BlockCache } from './block-cache.ts';
+import type { FeatureName } from './cpuid-features.ts';
 import type { HandlerTable } from './handlers.ts';
 
 export interface TranslationContext {
@@ -8,6 +9,8 @@ export interface TranslationContext {
   readonly privateBase: number;
   readonly handlers: HandlerTable;
   readonly blocks: BlockCache;
+  /** What the CPU has. */
+  readonly features: ReadonlySet<FeatureName>;
   /** Host address for fetching at a linear address, or 0; leaves no fault behind. */
   tryFetch(lo: number, hi: number): number;
 }

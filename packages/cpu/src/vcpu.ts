@@ -11,6 +11,7 @@ import { BlockCache } from './block-cache.ts';
 import { CALLOUTS } from './callouts.ts';
 import type { Callout } from './callouts.ts';
 import { Cpu } from './cpu.ts';
+import { hasInstruction } from './cpuid-features.ts';
 import { deliverException, deliverInterrupt, deliverNmi } from './exceptions.ts';
 import { HandlerTable } from './handlers.ts';
 import { MODE } from './mode.ts';
@@ -176,13 +177,13 @@ export class Vcpu {
       fetch: (lo, hi) => this.mmu.access(lo, hi, 1, 2),
       protectCode: (host) => { this.mmu.protectCode(host); },
       unprotectCode: (host) => { this.mmu.unprotectCode(host); },
-      hasFeature: (row) => this.cpu.cpuid.hasInstruction(row),
+      hasFeature: (row) => hasInstruction(this.cpu.cpuid.features, row),
     });
     memory.onExternalStore((host, size) => { this.blocks.written(host, size); });
     this.#recent = new RecentInstructions(state);
     if (options.createTranslator !== undefined) {
       this.#translator = options.createTranslator({
-        state, privateBase, handlers: this.handlers, blocks: this.blocks,
+        state, privateBase, handlers: this.handlers, blocks: this.blocks, features: this.cpu.cpuid.features,
         tryFetch: (lo, hi) => {
           const host = this.mmu.access(lo, hi, 1, 2);
           if (host === 0) this.#words[this.#faultWord] = -1;

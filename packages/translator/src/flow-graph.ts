@@ -36,15 +36,15 @@ export interface RegionLimits { readonly maxBlocks: number; readonly maxInstruct
 export const DEFAULT_LIMITS: RegionLimits = { maxBlocks: 192, maxInstructions: 1200, maxPages: 4 };
 
 export interface CodePage { /** Page number relative to the entry's page. */ readonly page: number; readonly host: number }
+/** With what is there. */
+export interface CopiedPage extends CodePage { readonly bytes: Uint8Array }
 
 export interface CodeSource {
-  readonly bytes: Uint8Array;
   readonly mode: 16 | 32 | 64;
-  readonly modeKey: number;
   /** Host address of the entry. */
   readonly host: number;
-  /** Host address of the page `page` pages from the entry's, or 0 if it is not to be used. */
-  pageHost(page: number): number;
+  /** The page `page` pages from the entry's, or undefined if it is not to be used. */
+  page(page: number): CopiedPage | undefined;
   /** An object to decode into, this region's until it has been emitted. */
   newInstruction(): Instruction;
   /** What an instruction means to the CPU at hand; undefined if it cannot be translated (rare ones call TypeScript). */
@@ -75,7 +75,7 @@ export const SWITCH_DELTA = 0x4000_0000;
 
 export class FlowGraph {
   readonly blocks: FlowBlock[] = [];
-  readonly pages: CodePage[] = [];
+  readonly pages: CopiedPage[] = [];
   readonly #source: CodeSource;
   readonly #limits: RegionLimits;
   readonly #steps = new Map<number, Step | undefined>();
@@ -89,7 +89,7 @@ export class FlowGraph {
   constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
     this.#source = source;
     this.#limits = limits;
-    this.pages.push({ page: 0, host: source.host - (source.host & PAGE - 1) });
+    this.pages.push(source.page(0)!);
     this.#build();
   }
 
@@ -99,23 +99,46 @@ export class FlowGraph {
   /** Host address of code that may be outside the region, if it lies on one of its pages, else 0. */
   hostOnPages(delta: number): number {
     const offset = (this.#source.host & PAGE - 1) + delta, page = Math.floor(offset / PAGE);
-    const known = this.pages.find((p) => p.page === page);
+    const known = this.#knownPage(page);
     return known === undefined ? 0 : known.host + (offset - page * PAGE);
   }
+  #knownPage(page: number): CopiedPage | undefined { return this.pages.find((p) => p.page === page); }
   /** Host address of a delta, or 0 if its page is not part of the region and cannot be. */
   #hostOf(delta: number, isContinuation = false): number {
     const offset = (this.#source.host & PAGE - 1) + delta;
     const page = Math.floor(offset / PAGE);
-    let known = this.pages.find((p) => p.page === page);
-    if (known === undefined) {
-      if (this.pages.length >= this.#limits.maxPages) return 0;
-      const host = this.#source.pageHost(page);
-      if (host === 0) return 0;
-      known = { page, host };
-      if (!isContinuation && this.#source.heat(host + (offset - page * PAGE)) < MIN_HEAT) return 0;
-      this.pages.push(known);
+    const at = this.#knownPage(page) ?? this.#newPage(page, offset - page * PAGE, isContinuation);
+    return at === undefined ? 0 : at.host + (offset - page * PAGE);
+  }
+
+  #newPage(number: number, offset: number, isContinuation: boolean): CopiedPage | undefined {
+    if (this.pages.length >= this.#limits.maxPages) return undefined;
+    const page = this.#source.page(number);
+    if (page === undefined || (!isContinuation && this.#source.heat(page.host + offset) < MIN_HEAT)) return undefined;
+    this.pages.push(page);
+    return page;
+  }
+
+  /** Host addresses that the code lies at, as [from, to) pairs. */
+  ranges(): number[] {
+    const ranges: number[] = [];
+    for (const block of this.blocks) {
+      const start = (this.#source.host & PAGE - 1) + block.delta, end = (this.#source.host & PAGE - 1) + block.endDelta;
+      for (const { page, host } of this.pages) {
+        const from = Math.max(start, page * PAGE), to = Math.min(end, (page + 1) * PAGE);
+        if (from < to) ranges.push(host + from - page * PAGE, host + to - page * PAGE);
+      }
     }
-    return known.host + (offset - page * PAGE);
+    return ranges;
+  }
+  /** What was there, one range after the other. */
+  code(ranges: readonly number[]): Uint8Array {
+    const code: number[] = [];
+    for (let i = 0; i < ranges.length; i += 2) {
+      const from = ranges[i]!, { host, bytes } = this.pages.find((page) => from >= page.host && from < page.host + PAGE)!;
+      for (let at = from; at < ranges[i + 1]!; at++) code.push(bytes[at - host]!);
+    }
+    return Uint8Array.from(code);
   }
 
   #decode(delta: number): Step | undefined {
@@ -128,8 +151,9 @@ export class FlowGraph {
     const host = this.#hostOf(delta);
     if (host === 0 || this.#instructions >= this.#limits.maxInstructions) return undefined;
     const inst = this.#source.newInstruction();
-    let length = decode(this.#source.bytes, host, host - (host & PAGE - 1) + PAGE, this.#source.mode, inst);
-    if (length === NEED_MORE) length = this.#decodeCrossing(delta, host, inst);
+    const { bytes } = this.#pageOf(delta), at = host & PAGE - 1;
+    let length = decode(bytes, at, PAGE, this.#source.mode, inst);
+    if (length === NEED_MORE) length = this.#decodeCrossing(delta, bytes.subarray(at), inst);
     if (length <= 0) return undefined;
     if (inst.row.cpl0) return undefined;
     const meaning = this.#source.meaning(inst);
@@ -138,14 +162,16 @@ export class FlowGraph {
     return { delta, inst, entry: meaning.entry, form: meaning.form, traits: meaning.traits };
   }
 
+  /** The page of code that is in the region. */
+  #pageOf(delta: number): CopiedPage { return this.#knownPage(Math.floor(((this.#source.host & PAGE - 1) + delta) / PAGE))!; }
+
   /** An instruction that goes on in the next page. */
-  #decodeCrossing(delta: number, host: number, inst: Instruction): number {
-    const rest = PAGE - (host & PAGE - 1);
-    const second = this.#hostOf(delta + rest, true);
-    if (second === 0) return 0;
+  #decodeCrossing(delta: number, first: Uint8Array, inst: Instruction): number {
+    const rest = first.length;
+    if (this.#hostOf(delta + rest, true) === 0) return 0;
     const bytes = new Uint8Array(LONGEST + 1);
-    bytes.set(this.#source.bytes.subarray(host, host + rest));
-    bytes.set(this.#source.bytes.subarray(second, second + LONGEST + 1 - rest), rest);
+    bytes.set(first);
+    bytes.set(this.#pageOf(delta + rest).bytes.subarray(0, LONGEST + 1 - rest), rest);
     return decode(bytes, 0, LONGEST + 1, this.#source.mode, inst);
   }
 

@@ -1,5 +1,5 @@
 import { MODE, quickKey } from '@vmm/cpu';
-import type { TranslationContext } from '@vmm/cpu';
+import type { ExtensionModules, Lowered } from '@vmm/cpu';
 import type { Instruction } from '@vmm/decoder';
 import { formKey } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
@@ -11,20 +11,27 @@ import { TranslatorMachine } from './translator-machine.ts';
 const COUNTED = new Set(['rol', 'ror', 'rcl', 'rcr', 'shl', 'sal', 'shr', 'sar', 'shld', 'shrd']);
 const UNKNOWN: Traits = { writesFlags: true, touchesVectorState: false, helpers: [] };
 
+/** What it takes to find out. */
+export interface MeaningSource {
+  readonly privateBase: number;
+  readonly modules: ExtensionModules;
+  lower(inst: Instruction, modeKey: number): Lowered;
+}
+
 /** What instructions mean to the CPU at hand and whether they can be translated: found out once for each form, by trying. */
 export class Meanings {
-  readonly #context: TranslationContext;
+  readonly #source: MeaningSource;
   /** By quick key, then by form: as many as a decoder can tell apart. Undefined: cannot be translated. */
   readonly #meanings = new Map<number, Meaning | undefined>();
   readonly #traits = new Map<string, Traits | undefined>();
 
-  constructor(context: TranslationContext) { this.#context = context; }
+  constructor(source: MeaningSource) { this.#source = source; }
 
   of(inst: Instruction, modeKey: number): Meaning | undefined {
     const key = quickKey(inst, modeKey);
     let known = this.#meanings.get(key);
     if (known === undefined && !this.#meanings.has(key)) {
-      const { entry, form } = this.#context.blocks.lower(inst, modeKey), traits = this.#traitsOf(inst, entry, form);
+      const { entry, form } = this.#source.lower(inst, modeKey), traits = this.#traitsOf(inst, entry, form);
       known = traits === undefined ? undefined : { entry, form, traits };
       this.#meanings.set(key, known);
     }
@@ -41,8 +48,8 @@ export class Meanings {
   }
   /** Whether the builder of a form emits code without calling TypeScript, and what it does. */
   #try(inst: Instruction, entry: InstructionEntry, form: Form): Traits | undefined {
-    const { handlers, privateBase } = this.#context;
-    const { module, core } = handlers.extensionModule();
+    const { modules, privateBase } = this.#source;
+    const { module, core } = modules.begin();
     let traits: Traits | undefined;
     try {
       module.define([], ['i32'], (fn) => {

@@ -56,7 +56,7 @@ function translate({ bytes, address, entry = address, bits, ring = 0 }: ExplainO
     memory, model: CPU_MODELS['host-like'], createMmu: (context) => new EptMmu(context), callouts: FPU_CALLOUTS,
     ports: { read: () => 0xff, write: () => undefined }, interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n },
-    createTranslator: (context) => (translator = new RegionTranslator(overheard(context, (module) => { modules.push(module); }), { hotThreshold: 0x3fff_ffff, batchSize: 1, batchDelayMs: 0 })),
+    createTranslator: (context) => (translator = new RegionTranslator(asIfHot(context), { hotThreshold: 0x3fff_ffff, batchSize: 1, batchDelayMs: 0, onModule: (module) => { modules.push(module); } })),
   });
   if (bytes.length > RAM_BYTES - CODE - PAGE) throw new VmmError('OPTION_INVALID', `Cannot explain ${bytes.length} bytes at once`, { hint: 'Choose one function.' });
   memory.guest.writeBytes(CODE + Number(address & 0xfffn), bytes);
@@ -79,23 +79,9 @@ function translate({ bytes, address, entry = address, bits, ring = 0 }: ExplainO
   return modules.at(-1);
 }
 
-/** The translator's surroundings, with everything said to have run and finished modules reported. */
-function overheard(context: TranslationContext, onModule: (bytes: Uint8Array) => void): TranslationContext {
-  const { handlers } = context;
-  const extensionModule: typeof handlers.extensionModule = (helpers) => {
-    const made = handlers.extensionModule(helpers), { module } = made;
-    const finish = module.finish.bind(module);
-    module.finish = () => {
-      const bytes = finish();
-      onModule(bytes);
-      return bytes;
-    };
-    return made;
-  };
-  return {
-    ...context, tryFetch: (lo, hi) => context.tryFetch(lo, hi),
-    blocks: instead(context.blocks, { executions: () => Infinity }), handlers: instead(handlers, { extensionModule }),
-  };
+/** The translator's surroundings, with everything said to have run. */
+function asIfHot(context: TranslationContext): TranslationContext {
+  return { ...context, tryFetch: (lo, hi) => context.tryFetch(lo, hi), blocks: instead(context.blocks, { executions: () => Infinity }) };
 }
 
 /** An object with some methods replaced; its private fields stay its own. */
