@@ -3,6 +3,7 @@ import type { Endpoint } from 'comlink';
 import { Death } from './control/death.ts';
 import { carryErrors } from './control/wire-error.ts';
 import type { WorkerHandle } from './control/worker-handle.ts';
+import type { MailCount, Mailbox } from './mailbox.ts';
 
 /** As much of a page's Worker as is used here (this file is checked without the DOM library). */
 export interface PageWorker {
@@ -39,6 +40,17 @@ export function adoptWorker(worker: PageWorker, options: { readonly name: string
 export function serveControl(api: object): void {
   carryErrors();
   expose(api, self as Endpoint);
+}
+
+/** The taker's end of a port: the event loop brings messages, the taker finds them. */
+export function openMailbox(port: { onmessage: ((event: { readonly data: unknown }) => void) | null }, count: MailCount): Mailbox {
+  const waiting: unknown[] = [];
+  let received = 0;
+  port.onmessage = ({ data }) => {
+    received = received + 1 | 0;
+    waiting.push(data);
+  };
+  return { get needsTurn() { return received !== count.posted; }, take: () => waiting.shift() };
 }
 
 /** Lets the worker's event loop run once: messages that have arrived are delivered. */

@@ -1,11 +1,12 @@
 import { getCompileCacheDir } from 'node:module';
-import { MessageChannel, MessagePort, Worker, parentPort } from 'node:worker_threads';
+import { MessageChannel, MessagePort, Worker, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { expose, transferHandlers, wrap } from 'comlink';
 import type { Endpoint } from 'comlink';
 import { invariant } from '@vmm/spec';
 import { Death } from './control/death.ts';
 import { carryErrors } from './control/wire-error.ts';
 import type { WorkerHandle } from './control/worker-handle.ts';
+import type { MailCount, Mailbox } from './mailbox.ts';
 
 interface NodePort {
   postMessage(value: unknown, transfer?: readonly unknown[]): void;
@@ -103,6 +104,20 @@ export function serveControl(api: object): void {
   carryErrors();
   proxyByNodePorts();
   expose(api, nodeEndpoint(parentPort));
+}
+
+/** The taker's end: here messages come without the event loop. */
+export function openMailbox(port: MessagePort, count: MailCount): Mailbox {
+  let taken = 0;
+  return {
+    needsTurn: false,
+    take: () => {
+      if (taken === count.posted) return undefined;
+      const received = receiveMessageOnPort(port) as { readonly message: unknown } | undefined;
+      if (received !== undefined) taken = taken + 1 | 0;
+      return received?.message;
+    },
+  };
 }
 
 /** Lets the worker's event loop run once: messages that have arrived are delivered. */

@@ -22,7 +22,7 @@ export const configSchema = z.strictObject({
     z.strictObject({ instructionsPerSecond: z.number().positive() }),
   ]).optional().describe('Real time, scaled real time, or counted instructions (repeatable). Default host.'),
   placement: z.union([z.literal('auto'), z.strictObject(Object.fromEntries(PLACEABLE.map((device) => [device, place.optional()])))])
-    .optional().describe('Where devices run: auto, or vcpu or worker for each of serial and debugConsole. Default auto.'),
+    .optional().describe('What runs where: auto, or vcpu or worker for each of serial, debugConsole and translator. Default auto.'),
   reboot: z.boolean().optional().describe('Whether a reset by the guest resets the machine; false ends it. Default true.'),
   onTripleFault: z.enum(['stop', 'reset']).optional().describe('Default stop.'),
 });

@@ -101,7 +101,7 @@ function addRun(program: Command): Command {
   return addImage(program.command('run').description('boot a guest; its first serial port is this terminal'))
     .option('--engine <name>', `how the guest is run: ${ENGINES.join(', ')}`)
     .option('--clock <kind>', 'host, scale=<factor>, or instructions=<per second> for runs that repeat')
-    .option('--placement <where>', 'auto, or serial=vcpu|worker,debugConsole=vcpu|worker')
+    .option('--placement <where>', 'auto, or serial=vcpu|worker,debugConsole=vcpu|worker,translator=vcpu|worker')
     .option('--no-reboot', 'a reset by the guest ends the machine')
     .option('--triple-fault <what>', 'stop (default) or reset')
     .option('-c, --config <file>', 'configuration file (default: vmm.config.ts, .js or .json here, if there is one)')

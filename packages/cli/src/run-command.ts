@@ -101,6 +101,10 @@ export class RunCommand {
     events.on('started', ({ entry }) => { this.#emit('started', { entry }); });
     events.on('reset', ({ cause }) => { this.#emit('reset', { cause }); });
     events.on('poweroff', () => { this.#emit('poweroff', {}); });
+    events.on('degraded', ({ message }) => {
+      if (this.#flags.json) this.#emit('degraded', { message });
+      else this.#say(`${message}; the guest goes on without it, more slowly`);
+    });
     events.on('halted', (dump) => {
       this.#emit('halted', { dump });
       if (process.stdin.isTTY) this.#say('the guest halted with interrupts off: Ctrl-A x quits, Ctrl-A r resets');

@@ -20,6 +20,9 @@ export class CallGate {
     return this.#block !== undefined && this.#block.announcedCalls !== this.#served;
   }
 
+  /** Lets the event loop turn once. */
+  turn(): Promise<void> { return this.#turn(); }
+
   /** Lets the event loop turn, at least once, until every call announced so far has been served. Later ones wait for the next slice: a caller that polls must not starve the guest. */
   async serveCalls(): Promise<void> {
     const due = this.#block?.announcedCalls ?? 0;

@@ -1,9 +1,12 @@
+import { MailCount } from '@vmm/bus';
+import type { Mailbox } from '@vmm/bus';
 import { cpuModel, MODE, PENDING, readFlags, Vcpu } from '@vmm/cpu';
 import type { CpuModel, ModuleStore, TranslationContext } from '@vmm/cpu';
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { FPU_CALLOUTS } from '@vmm/fpu';
 import { EptMmu } from '@vmm/mmu-ept';
-import { classOf, RegionTranslator } from '@vmm/translator';
+import { classOf, makerConfig, RegionTranslator, RemoteMaking, surroundings } from '@vmm/translator';
+import type { MakerConfig, RegionMaking } from '@vmm/translator';
 import { bootMachine } from './boot-image.ts';
 import { TSC_HZ } from './machine-clock.ts';
 import type { Engine, EngineFactory, EngineParts } from './engine.ts';
@@ -11,12 +14,21 @@ import type { CodePosition, GuestProfile } from './guest-profile.ts';
 import type { RegisterDump } from './machine-events.ts';
 import { repeatableRandom } from './repeatable-random.ts';
 import type { RunResult } from './run-loop.ts';
+import type { Port } from './translator-link.ts';
+import type { TranslatorEnd } from './vcpu-control.ts';
 
 const RFLAGS_IF = 0x200;
 
-/** Engine `bare`: the virtual CPU with nothing between it and the guest. `moduleStore`: see `VcpuOptions`. */
-export function cpuEngineFactory(moduleStore?: ModuleStore): EngineFactory { return (parts) => new CpuEngine(parts, moduleStore); }
-export const createCpuEngine = cpuEngineFactory();
+/** What the vCPU's worker has by its platform. */
+export interface CpuEngineHost {
+  /** The taker's end of a port. */
+  readonly openMailbox: (port: Port, count: MailCount) => Mailbox;
+  /** See `VcpuOptions`. */
+  readonly moduleStore?: ModuleStore | undefined;
+}
+
+/** Engine `bare`: the virtual CPU with nothing between it and the guest. */
+export function cpuEngineFactory(host: CpuEngineHost): EngineFactory { return (parts) => new CpuEngine(parts, host); }
 
 /** Instructions: a microsecond or so. Counted time stands still within a slice anyhow. */
 const TSC_TOLERANCE = 256;
@@ -27,9 +39,14 @@ class CpuEngine implements Engine {
   readonly #model: CpuModel;
   readonly #instruction = new Instruction();
 
-  constructor(parts: EngineParts, moduleStore: ModuleStore | undefined) {
-    const { config, memory, board, clock } = parts;
+  readonly #mailbox: Mailbox | undefined;
+  maker: MakerConfig | undefined;
+
+  constructor(parts: EngineParts, { openMailbox, moduleStore }: CpuEngineHost) {
+    const { config, memory, board, clock, translator } = parts;
     this.#parts = parts;
+    const count = translator === undefined ? undefined : new MailCount(translator.mail);
+    this.#mailbox = translator === undefined || count === undefined ? undefined : openMailbox(translator.port, count);
     this.#model = cpuModel(config.cpu);
     this.#vcpu = new Vcpu({
       memory, model: this.#model, ports: board.ports, interrupts: board.cpu, apic: board.cpu, raiseFpuError: board.raiseFpuError,
@@ -37,9 +54,21 @@ class CpuEngine implements Engine {
       createMmu: (context) => new EptMmu(context),
       callouts: FPU_CALLOUTS, moduleStore,
       ...(config.clock.kind === 'counted' ? { random: repeatableRandom() } : {}),
-      ...(config.engine === 'interpreter' ? {} : { createTranslator: (context: TranslationContext) => new RegionTranslator(context) }),
+      ...(config.engine === 'interpreter' ? {} : { createTranslator: (context: TranslationContext) => this.#translator(context) }),
     });
   }
+
+  #translator(context: TranslationContext): RegionTranslator {
+    this.maker = makerConfig(context);
+    const making = this.#remoteMaking(context, this.#parts.translator);
+    return new RegionTranslator(context, making === undefined ? {} : { making });
+  }
+  #remoteMaking(context: TranslationContext, end: TranslatorEnd | undefined): RegionMaking | undefined {
+    if (end === undefined || this.#mailbox === undefined) return undefined;
+    const count = new MailCount(end.mail);
+    return new RemoteMaking(surroundings(context), { requests: end.requests, mailbox: this.#mailbox, isDead: () => count.isClosed });
+  }
+  get needsTurn(): boolean { return this.#mailbox?.needsTurn ?? false; }
 
   get attention(): { readonly wordIndex: number; readonly bit: number } {
     return { wordIndex: this.#vcpu.pendingIndex, bit: PENDING.stop };

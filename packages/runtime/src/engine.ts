@@ -4,7 +4,9 @@ import type { MachineMemory } from '@vmm/memory';
 import type { CodePosition, GuestProfile } from './guest-profile.ts';
 import type { RegisterDump } from './machine-events.ts';
 import type { MachineConfig } from './options.ts';
+import type { MakerConfig } from '@vmm/translator';
 import type { RunnableVcpu } from './run-loop.ts';
+import type { TranslatorEnd } from './vcpu-control.ts';
 
 export interface Attention {
   readonly wordIndex: number;
@@ -23,6 +25,10 @@ export interface Engine extends RunnableVcpu {
   noteInterrupt(): void;
   dump(): RegisterDump;
   counters(): Readonly<Record<string, number>>;
+  /** What a translator worker must know of it. */
+  readonly maker?: MakerConfig | undefined;
+  /** Something is on its way that only a turn of the event loop brings. */
+  readonly needsTurn?: boolean;
   /** Where the guest is; undefined when it has halted. */
   position?(): CodePosition | undefined;
   /** Where SYSCALL and SYSENTER lead. */
@@ -34,6 +40,8 @@ export interface EngineParts {
   readonly memory: MachineMemory;
   readonly board: Board;
   readonly clock: VirtualClock;
+  /** Present when regions are made in a worker. */
+  readonly translator: TranslatorEnd | undefined;
 }
 
 export type EngineFactory = (parts: EngineParts) => Engine;

@@ -22,6 +22,7 @@ const host: MachineHost = {
     return ready ?? adoptWorker(new Worker(new URL('./vcpu.worker.browser.ts', import.meta.url), { type: 'module' }), { name });
   },
   spawnConsole: (name) => adoptWorker(new Worker(new URL('./console.worker.browser.ts', import.meta.url), { type: 'module' }), { name }),
+  spawnTranslator: (name) => adoptWorker(new Worker(new URL('./translator.worker.browser.ts', import.meta.url), { type: 'module' }), { name }),
 };
 
 /** Starts the worker of the machine that will have this name: it reads its program while the page still fetches a kernel. */

@@ -18,6 +18,7 @@ const host: MachineHost = {
     return ready ?? spawnWorker(workerUrl('vcpu.worker.node', import.meta.url), { name, youngHeapMib: YOUNG_HEAP_MIB });
   },
   spawnConsole: (name) => spawnWorker(workerUrl('console.worker.node', import.meta.url), { name }),
+  spawnTranslator: (name) => spawnWorker(workerUrl('translator.worker.node', import.meta.url), { name, youngHeapMib: YOUNG_HEAP_MIB }),
 };
 
 /**

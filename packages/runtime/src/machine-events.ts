@@ -1,3 +1,4 @@
+import type { WorkerDied } from '@vmm/bus/control';
 import type { VmmError } from '@vmm/spec';
 
 /** General registers, RIP, RFLAGS, segments and control registers as text, for people. */
@@ -48,6 +49,8 @@ export interface MachineEvents {
   /** Triple fault. The machine stops, or resets if it was told to. */
   readonly shutdown: RegisterDump;
   readonly reset: { readonly cause: string };
+  /** A worker that the machine can do without has died; it goes on more slowly. */
+  readonly degraded: WorkerDied;
   readonly poweroff: undefined;
   readonly progress: Progress;
   readonly error: VmmError | Error;

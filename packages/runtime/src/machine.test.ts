@@ -20,7 +20,7 @@ function machineOf(words: string, options: Omit<MachineOptions, 'boot'> = {}): M
     workers.push(worker);
     return worker;
   };
-  const machine = new Machine(config, { spawnVcpu: spawn('vcpu.worker.testing'), spawnConsole: spawn('console.worker.node') });
+  const machine = new Machine(config, { spawnVcpu: spawn('vcpu.worker.testing'), spawnConsole: spawn('console.worker.node'), spawnTranslator: spawn('translator.worker.node') });
   machines.push(machine);
   return machine;
 }

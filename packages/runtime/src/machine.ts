@@ -1,20 +1,23 @@
 import { createRing } from '@vmm/bus';
-import { connect, fromWire, proxy } from '@vmm/bus/control';
+import { connect, fromWire, proxy, transfer } from '@vmm/bus/control';
 import type { Supervised, WorkerHandle } from '@vmm/bus/control';
 import { VmmError } from '@vmm/spec';
 import { announced } from './call-gate.ts';
+import type { MakerConfig } from '@vmm/translator';
 import { ControlBlock } from './control-block.ts';
 import { Emitter } from './emitter.ts';
 import type { GuestProfile } from './guest-profile.ts';
 import type { MachineEvents, MachineExit, MachineState, MachineStatus } from './machine-events.ts';
 import type { MachineConfig } from './options.ts';
 import { SerialPort } from './serial-port.ts';
-import type { ConsoleControl, RemoteDeviceRings, VcpuControl, VcpuEvent } from './vcpu-control.ts';
+import { TranslatorLink } from './translator-link.ts';
+import type { ConsoleControl, RemoteDeviceRings, VcpuConfig, VcpuControl, VcpuEvent } from './vcpu-control.ts';
 
 /** What a machine needs of the program or page it lives in. */
 export interface MachineHost {
   spawnVcpu(name: string): WorkerHandle;
   spawnConsole(name: string): WorkerHandle;
+  spawnTranslator(name: string): WorkerHandle;
 }
 
 const STOP_GRACE_MS = 80;
@@ -127,18 +130,20 @@ export class Machine {
 
   async #build(): Promise<void> {
     const { config } = this;
-    const hasRemote = Object.values(config.placement).includes('worker');
+    const { serial, debugConsole, translator } = config.placement, hasRemote = serial === 'worker' || debugConsole === 'worker';
+    const link = translator === 'worker' && config.engine === 'bare' ? new TranslatorLink() : undefined;
     const rings = { requests: createRing(4096), replies: createRing(256), irqs: createRing(4096) };
     const consoleName = `${this.name} console`;
     const remote: RemoteDeviceRings | undefined = hasRemote ? { ...rings, workerName: consoleName, control: this.#consoleBlock.buffer } : undefined;
     const worker = this.#adopt(this.#host.spawnVcpu(vcpuWorkerName(this.name)));
     const control = connect<VcpuControl>(worker);
-    const ready = await control.configure({
-      ...config, index: 0, control: this.#block.buffer, serial: this.serial.rings, debugOutput: this.#debug.rings.output, remote,
-    }, proxy((event: VcpuEvent) => { this.#onEvent(event); }));
+    const vcpuConfig: VcpuConfig = {
+      ...config, index: 0, control: this.#block.buffer, serial: this.serial.rings, debugOutput: this.#debug.rings.output, remote, translator: link?.vcpuEnd,
+    };
+    const ready = await control.configure(transfer(vcpuConfig, link === undefined ? [] : [link.vcpuEnd.port as never]), proxy((event: VcpuEvent) => { this.#onEvent(event); }));
     const vcpu = this.#vcpu = announced(control, this.#block);
     this.#block.attachAttention(ready.memory, ready.attention);
-    this.serial.attach(config.placement.serial === 'worker' ? this.#consoleBlock : this.#block);
+    this.serial.attach(serial === 'worker' ? this.#consoleBlock : this.#block);
     if (remote !== undefined) {
       const consoleWorker = this.#adopt(this.#host.spawnConsole(consoleName));
       const consoleControl = connect<ConsoleControl>(consoleWorker);
@@ -152,6 +157,15 @@ export class Machine {
     for (const port of [this.serial, this.#debug]) void port.pump();
     if (this.#isStopped()) throw this.#wrongState('start');
     await vcpu.start();
+    // not before the guest runs: it has nothing hot yet
+    if (link !== undefined && ready.maker !== undefined) await this.#startTranslator(link, ready.maker);
+  }
+
+  async #startTranslator(link: TranslatorLink, maker: MakerConfig): Promise<void> {
+    const worker = this.#host.spawnTranslator(`${this.name} translator`);
+    this.#workers.push(worker);
+    worker.onDeath((death) => { if (!this.#isStopped()) this.events.emit('degraded', death); });
+    await link.serveFrom(worker, maker).catch((error: unknown) => { if (worker.died === undefined) throw error; });
   }
 
   #isStopped(): boolean {

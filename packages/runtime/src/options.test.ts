@@ -9,11 +9,16 @@ describe('options', () => {
   it('have defaults for everything but the image', () => {
     expect(resolve({ name: 'a' })).toEqual({
       name: 'a', memoryBytes: 256 * 1024 * 1024, cpu: 'default', boot: { kernel: boot.kernel, initrd: undefined, commandLine: '' },
-      clock: { kind: 'host', scale: 1 }, placement: { serial: 'worker', debugConsole: 'vcpu' }, engine: 'bare', onTripleFault: 'stop', onReset: 'reset', profile: false,
+      clock: { kind: 'host', scale: 1 }, placement: { serial: 'worker', debugConsole: 'vcpu', translator: 'worker' }, engine: 'bare', onTripleFault: 'stop', onReset: 'reset', profile: false,
     });
   });
 
-  it('keep the serial line beside the vCPU on a small host', () => expect(resolve({}, 2).placement.serial).toBe('vcpu'));
+  it.each([[1, 'vcpu', 'vcpu'], [2, 'vcpu', 'worker'], [4, 'worker', 'worker']] as const)('give workers to what a host with %i cores has room for', (cores, serial, translator) => {
+    expect(resolve({}, cores).placement).toMatchObject({ serial, translator });
+  });
+  it('keep everything beside the vCPU if runs are to repeat', () => {
+    expect(Object.values(resolve({ clock: { instructionsPerSecond: 1e8 } }, 8).placement)).toEqual(['vcpu', 'vcpu', 'vcpu']);
+  });
 
   it.each([
     [{ memory: '3M' }, 'MEMORY_INVALID', 'Cannot give the guest 3 MiB of memory'],

@@ -2,11 +2,11 @@ import { cpuModel } from '@vmm/cpu/models';
 import { VmmError } from '@vmm/spec';
 import { GIB, MIB, formatSize, parseSize } from './size.ts';
 
-/** Devices that may live in the vCPU's worker or in the console worker. */
-export const PLACEABLE = ['serial', 'debugConsole'] as const;
-export type PlaceableDevice = (typeof PLACEABLE)[number];
+/** What may live in the vCPU's worker or in another: devices in the console worker, the making of translated code in the translator worker. */
+export const PLACEABLE = ['serial', 'debugConsole', 'translator'] as const;
+export type Placeable = (typeof PLACEABLE)[number];
 export type Place = 'vcpu' | 'worker';
-export type Placement = Readonly<Record<PlaceableDevice, Place>>;
+export type Placement = Readonly<Record<Placeable, Place>>;
 
 /** `bare`: the virtual CPU itself, hot code translated. `interpreter`: the same without translation. */
 export const ENGINES = ['bare', 'interpreter'] as const;
@@ -35,7 +35,7 @@ export interface MachineOptions {
   readonly boot: LinuxBoot;
   /** `host`: real time. `{ scale }`: real time, faster or slower. `{ instructionsPerSecond }`: counted, so that runs repeat. Default `host`. */
   readonly clock?: 'host' | { readonly scale: number } | { readonly instructionsPerSecond: number };
-  /** Where devices run. `auto`: the serial line gets a worker when the host has at least four cores. Default `auto`. */
+  /** What runs where. `auto`: the translator gets a worker when the host has two cores, the serial line when it has four. Default `auto`. */
   readonly placement?: 'auto' | Partial<Placement>;
   /** How the guest is run. Default `bare`: the virtual CPU itself, no VMM between. */
   readonly engine?: EngineName;
@@ -140,15 +140,14 @@ function resolveClock(clock: NonNullable<MachineOptions['clock']>): ClockConfig 
 }
 
 function resolvePlacement(placement: NonNullable<MachineOptions['placement']>, cores: number, clock: ClockConfig): Placement {
-  const isWorkerWorthIt = cores >= 4 && clock.kind === 'host';
-  const automatic: Place = isWorkerWorthIt ? 'worker' : 'vcpu';
-  if (placement === 'auto') return { serial: automatic, debugConsole: 'vcpu' };
-  for (const [device, place] of Object.entries(placement)) {
-    oneOf('placement of', device as PlaceableDevice, PLACEABLE);
-    oneOf(`placement.${device}`, place, ['vcpu', 'worker'] as const);
+  const from = (wanted: number): Place => (cores >= wanted && clock.kind === 'host' ? 'worker' : 'vcpu');
+  if (placement === 'auto') return { serial: from(4), debugConsole: 'vcpu', translator: from(2) };
+  for (const [what, place] of Object.entries(placement)) {
+    oneOf('placement of', what as Placeable, PLACEABLE);
+    oneOf(`placement.${what}`, place, ['vcpu', 'worker'] as const);
     if (place === 'worker' && clock.kind === 'counted') {
-      throw invalid(`Cannot put ${device} into a worker with a counted clock`, 'A counted run repeats only when every device is in the vCPU\'s worker.');
+      throw invalid(`Cannot put ${what} into a worker with a counted clock`, 'A counted run repeats only when everything is in the vCPU\'s worker.');
     }
   }
-  return { serial: placement.serial ?? 'vcpu', debugConsole: placement.debugConsole ?? 'vcpu' };
+  return { serial: placement.serial ?? 'vcpu', debugConsole: placement.debugConsole ?? 'vcpu', translator: placement.translator ?? from(2) };
 }

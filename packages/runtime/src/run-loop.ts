@@ -26,6 +26,8 @@ export interface RunLoopParts {
   readonly flush: () => void;
   /** A slice has run, and how it ended: for samples. */
   readonly onSlice?: (result: RunResult) => void;
+  /** Something waits that only the event loop brings. */
+  readonly needsTurn?: () => boolean;
   /** Nothing can end this halt but a reset or an NMI: interrupts are off. Called once a halt. */
   readonly onDeadHalt?: () => void;
   readonly interruptsEnabled: () => boolean;
@@ -92,6 +94,7 @@ export class RunLoop {
     for (;;) {
       block.takeRings();
       if (gate.hasCalls) await gate.serveCalls();
+      else if (this.#parts.needsTurn?.() === true) await gate.turn();
       if (block.isStopRequested) this.#end ??= 'stopped';
       if (this.#end !== undefined) break;
       if (this.#isPaused) await this.#untilResumed();

@@ -3,6 +3,8 @@ import type { WireError } from '@vmm/bus/control';
 import type { Attention } from './engine.ts';
 import type { MachineExit, MachineState, RegisterDump } from './machine-events.ts';
 import type { MachineConfig } from './options.ts';
+import type { MakerConfig } from '@vmm/translator';
+import type { Port } from './translator-link.ts';
 
 /** The rings of one device that runs elsewhere. */
 export interface RemoteDeviceRings {
@@ -12,6 +14,19 @@ export interface RemoteDeviceRings {
   readonly irqs: SharedArrayBuffer;
   /** Control block of the device's worker, to wake it. */
   readonly control: SharedArrayBuffer;
+}
+
+/** How one end reaches the other: jobs through a ring of plane `translation`, what was made through a port that a shared word counts for. */
+export interface TranslatorEnd {
+  readonly requests: SharedArrayBuffer;
+  /** See `MailCount`. */
+  readonly mail: SharedArrayBuffer;
+  readonly port: Port;
+}
+
+/** Control interface of a translator worker. */
+export interface TranslatorControl {
+  start(config: TranslatorEnd & { readonly maker: MakerConfig }): void;
 }
 
 /** Rings of a serial line as its device sees it. */
@@ -27,6 +42,8 @@ export interface VcpuConfig extends MachineConfig {
   readonly debugOutput: SharedArrayBuffer;
   /** Present when at least one device is placed in the console worker. */
   readonly remote: RemoteDeviceRings | undefined;
+  /** Present when regions are made in a worker. */
+  readonly translator: TranslatorEnd | undefined;
 }
 
 /** What the worker reports on its own: control plane only, a few events a second at most. */
@@ -44,6 +61,8 @@ export type VcpuEvent =
 export interface VcpuReady {
   readonly memory: SharedArrayBuffer;
   readonly attention: Attention;
+  /** What a translator worker must know; undefined if there is nothing to translate. */
+  readonly maker: MakerConfig | undefined;
 }
 
 /** Control interface of a vCPU worker. Every call is announced in the control block once the loop runs. */

@@ -83,20 +83,21 @@ class VcpuServer {
       remote: this.#remote === undefined ? {} : placedRemotely(config.placement, this.#remote),
     });
     this.#memory = new MachineMemory({ ramBytes: config.memoryBytes, vcpus: 1, romBytes: ROM_BYTES, mmio: this.#board.mmio });
-    this.#engine = createEngine({ config, memory: this.#memory, board: this.#board, clock });
+    this.#engine = createEngine({ config, memory: this.#memory, board: this.#board, clock, translator: config.translator });
     this.#loop = new RunLoop({
       vcpu: this.#engine, clock, time: loopTime, block, gate,
       poll: () => this.#poll(),
       flush: () => { this.#flush(); },
       ...(this.#profile === undefined ? {} : { onSlice: this.#sample }),
       interruptsEnabled: () => this.#engine.interruptsEnabled,
+      needsTurn: () => this.#engine.needsTurn === true,
       onDeadHalt: () => { report({ kind: 'halted', dump: this.#engine.dump() }); },
     });
     this.#block.attachAttention(this.#memory.buffer, this.#engine.attention);
   }
 
   get ready(): VcpuReady {
-    return { memory: this.#memory.buffer, attention: this.#engine.attention };
+    return { memory: this.#memory.buffer, attention: this.#engine.attention, maker: this.#engine.maker };
   }
 
   /** Loads the image. Throws before anything runs when it cannot be booted. */

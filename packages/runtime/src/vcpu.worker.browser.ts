@@ -1,5 +1,5 @@
-import { serveControl, turn } from '@vmm/bus/browser';
-import { createCpuEngine } from './cpu-engine.ts';
+import { openMailbox, serveControl, turn } from '@vmm/bus/browser';
+import { cpuEngineFactory } from './cpu-engine.ts';
 import { serveVcpu } from './vcpu-server.ts';
 
-serveVcpu({ serveControl, turn }, createCpuEngine);
+serveVcpu({ serveControl, turn }, cpuEngineFactory({ openMailbox: openMailbox as never }));

@@ -1,6 +1,7 @@
 import { assemble } from '@vmm/assembler';
 import { CPU_MODELS, Vcpu } from '@vmm/cpu';
-import type { RegisterDump } from '@vmm/cpu';
+import type { RegisterDump, TranslationContext } from '@vmm/cpu';
+import type { RegionMaking } from './region-job.ts';
 import { MachineMemory } from '@vmm/memory';
 import { EptMmu } from '@vmm/mmu-ept';
 import { RegionTranslator } from './translator.ts';
@@ -22,6 +23,8 @@ export interface FlatRun {
 export interface FlatOptions {
   readonly hotThreshold?: number;
   readonly inlineMs?: number;
+  /** Where regions are made. Default: on this thread. */
+  readonly making?: (context: TranslationContext) => RegionMaking;
   /** After code and tables are in memory: more of them. */
   readonly prepare?: (memory: MachineMemory) => void;
   /** The guest has written to a port: a device may touch memory. */
@@ -41,7 +44,7 @@ export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | '
     ports: { read: () => 0xff, write: (port, _size, value) => { options.onOut?.(memory, port, value); } },
     interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n },
-    ...(engine === 'translator' ? { createTranslator: (context) => (translator = new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0, inlineMs: options.inlineMs ?? 0.05 })) } : {}),
+    ...(engine === 'translator' ? { createTranslator: (context) => (translator = new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0, inlineMs: options.inlineMs ?? 0.05, ...(options.making === undefined ? {} : { making: options.making(context) }) })) } : {}),
   });
   const { guest } = memory;
   guest.writeBytes(CODE, assemble(source, { org: CODE, bits }).bytes);

@@ -1,4 +1,13 @@
-export { RegionTranslator } from './translator.ts';
+export { LocalMaking } from './local-making.ts';
+export type { BatchOptions } from './local-making.ts';
+export { makerConfig } from './maker-host.ts';
+export type { MakerConfig } from './maker-host.ts';
+export type { MadeBatch, MadeRegion, RegionJob, RegionMaking } from './region-job.ts';
+export { RemoteMaking } from './remote-making.ts';
+export type { MakerLink } from './remote-making.ts';
+export { MakerServer } from './serve-maker.ts';
+export type { MakerServerOptions } from './serve-maker.ts';
+export { RegionTranslator, surroundings } from './translator.ts';
 export type { TranslatorOptions } from './translator.ts';
 export { CLASSES, classOf } from './instruction-class.ts';
 export type { InstructionClass } from './instruction-class.ts';

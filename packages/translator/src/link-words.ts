@@ -4,9 +4,9 @@ export class LinkWords {
   #next: number;
   readonly #free: number[] = [];
 
-  constructor(base: number, bytes: number) {
-    this.#next = base;
-    this.#end = base + bytes;
+  constructor(from: number, to: number) {
+    this.#next = from;
+    this.#end = to;
   }
 
   /** A word's address; 0 when there are no more. */

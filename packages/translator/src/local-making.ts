@@ -7,7 +7,11 @@ export interface BatchOptions {
   readonly batchSize: number;
   /** How long a region may wait for company. */
   readonly batchDelayMs: number;
+  /** Words for links below this address are in use by regions that others made. */
+  readonly firstWord?: number;
 }
+
+export const DEFAULT_BATCH: BatchOptions = { batchSize: 16, batchDelayMs: 10 };
 
 /** Regions made on the vCPU's own thread, several at a time: a module costs as much as a small region. */
 export class LocalMaking implements RegionMaking {
@@ -21,7 +25,7 @@ export class LocalMaking implements RegionMaking {
   #isPressed = false;
 
   constructor(around: MakerSurroundings, options: BatchOptions, onModule?: (bytes: Uint8Array) => void) {
-    this.#maker = new RegionMaker(around);
+    this.#maker = new RegionMaker(around, options.firstWord);
     this.#options = options;
     this.#onModule = onModule;
   }
@@ -45,8 +49,6 @@ export class LocalMaking implements RegionMaking {
     this.#batches++;
     this.#isPressed = false;
     this.#hotAgain.clear();
-    const made = maker.make();
-    if (made.bytes !== undefined) this.#onModule?.(made.bytes);
-    return made;
+    return maker.make(this.#onModule);
   }
 }

@@ -1,5 +1,5 @@
 import { DATA, runFlat } from './flat-machine.testing.ts';
-import type { FlatRun } from './flat-machine.testing.ts';
+import type { FlatOptions, FlatRun } from './flat-machine.testing.ts';
 
 /** Deterministic pseudo-random numbers (mulberry32). */
 function generator(seed: number): (below: number) => number {
@@ -88,9 +88,9 @@ export interface Comparison {
 }
 
 /** One program on both engines. */
-export function compareEngines(bits: 32 | 64, seed: number, shape?: { readonly turns: number; readonly lines: number }): Comparison {
+export function compareEngines(bits: 32 | 64, seed: number, shape?: { readonly turns: number; readonly lines: number }, options?: FlatOptions): Comparison {
   const source = randomProgram(bits, seed, shape);
-  return { source, expected: runFlat(bits, source, 'interpreter'), actual: runFlat(bits, source, 'translator') };
+  return { source, expected: runFlat(bits, source, 'interpreter'), actual: runFlat(bits, source, 'translator', options) };
 }
 
 /** What both engines left behind, as one text to compare. */

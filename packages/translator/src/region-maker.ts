@@ -61,10 +61,12 @@ export class RegionMaker {
   readonly #instructions: Instruction[] = [];
   #instructionsUsed = 0;
 
-  constructor(around: MakerSurroundings) {
+  /** `firstWord`: words for links below this address are not to be used. */
+  constructor(around: MakerSurroundings, firstWord = 0) {
     this.#around = around;
     this.#meanings = new Meanings(around);
-    this.#words = new LinkWords(around.privateBase + VCPU_LAYOUT.links, VCPU_LAYOUT.linksBytes);
+    const words = around.privateBase + VCPU_LAYOUT.links;
+    this.#words = new LinkWords(Math.max(words, firstWord), words + VCPU_LAYOUT.linksBytes);
   }
 
   /** Regions that wait to be made. */
@@ -177,13 +179,14 @@ export class RegionMaker {
   }
 
   /** A module from everything that waits, which must be something. */
-  make(): MadeBatch & { readonly bytes: Uint8Array } {
+  make(onModule?: (bytes: Uint8Array) => void): MadeBatch {
     const start = performance.now(), { bytes, regions } = this.#emit(this.#drafts), module = new WebAssembly.Module(bytes);
     this.#drafts = [];
     this.#instructionsUsed = 0;
     this.#batch++;
     this.#ms += performance.now() - start;
-    return { regions, ...this.#told(), module, moduleBytes: bytes.length, bytes };
+    onModule?.(bytes);
+    return { regions, ...this.#told(), module, moduleBytes: bytes.length };
   }
 
   /** The module of a batch, which imports what its instructions used when they were tried; everything if one of them wants more. */

@@ -5,7 +5,7 @@ import type { Instruction } from '@vmm/decoder';
 import { linearPage } from './code-page.ts';
 import type { CodePage } from './flow-graph.ts';
 import { Links } from './links.ts';
-import { LocalMaking } from './local-making.ts';
+import { DEFAULT_BATCH, LocalMaking } from './local-making.ts';
 import { Meanings } from './meanings.ts';
 import { OwnedMap } from './owned-map.ts';
 import { stampOf } from './region-maker.ts';
@@ -78,7 +78,7 @@ export class RegionTranslator implements Translator {
   readonly #wanted = new Map<number, number>();
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
-    const { hotThreshold = HOT, quickThreshold = Math.ceil(hotThreshold / 4), maxDeathsPerPage = 40, batchSize = 16, batchDelayMs = 10, inlineMs = 12 } = options;
+    const { hotThreshold = HOT, quickThreshold = Math.ceil(hotThreshold / 4), maxDeathsPerPage = 40, batchSize = DEFAULT_BATCH.batchSize, batchDelayMs = DEFAULT_BATCH.batchDelayMs, inlineMs = 12 } = options;
     this.#context = context;
     this.#options = { maxDeathsPerPage, inlineMs };
     this.hotThreshold = hotThreshold;
