@@ -15,7 +15,7 @@ export async function loadConfig(named: string | undefined, folder: string): Pro
   const full = resolve(folder, path);
   const config = parseConfig(await readConfig(full), path);
   const absolute = (file: string | undefined): string | undefined => file === undefined ? undefined : resolve(dirname(full), file);
-  return { ...config, ...defined({ kernel: absolute(config.kernel), initrd: absolute(config.initrd) }) };
+  return { ...config, ...defined({ kernel: absolute(config.kernel), initrd: absolute(config.initrd), translationCache: absolute(config.translationCache) }) };
 }
 
 async function readConfig(path: string): Promise<unknown> {

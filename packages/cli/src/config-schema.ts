@@ -23,6 +23,7 @@ export const configSchema = z.strictObject({
   ]).optional().describe('Real time, scaled real time, or counted instructions (repeatable). Default host.'),
   placement: z.union([z.literal('auto'), z.strictObject(Object.fromEntries(PLACEABLE.map((device) => [device, place.optional()])))])
     .optional().describe('What runs where: auto, or vcpu or worker for each of serial, debugConsole and translator. Default auto.'),
+  translationCache: z.string().optional().describe('File where it is kept which code became hot, so that it is translated at once in the next run. Default: none.'),
   reboot: z.boolean().optional().describe('Whether a reset by the guest resets the machine; false ends it. Default true.'),
   onTripleFault: z.enum(['stop', 'reset']).optional().describe('Default stop.'),
 });

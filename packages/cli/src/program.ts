@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { VmmError } from '@vmm/spec';
@@ -26,6 +27,7 @@ interface RunOptions {
   readonly engine?: string;
   readonly clock?: string;
   readonly placement?: string;
+  readonly translationCache?: string;
   readonly reboot: boolean;
   readonly tripleFault?: string;
   readonly config?: string;
@@ -102,6 +104,7 @@ function addRun(program: Command): Command {
     .option('--engine <name>', `how the guest is run: ${ENGINES.join(', ')}`)
     .option('--clock <kind>', 'host, scale=<factor>, or instructions=<per second> for runs that repeat')
     .option('--placement <where>', 'auto, or serial=vcpu|worker,debugConsole=vcpu|worker,translator=vcpu|worker')
+    .option('--translation-cache <file>', 'keep there which code became hot: the next run translates it at once')
     .option('--no-reboot', 'a reset by the guest ends the machine')
     .option('--triple-fault <what>', 'stop (default) or reset')
     .option('-c, --config <file>', 'configuration file (default: vmm.config.ts, .js or .json here, if there is one)')
@@ -186,6 +189,7 @@ function configOf(options: RunOptions): Config {
     entry: options.entry === undefined ? undefined : Number(options.entry),
     clock: parseClock(options.clock),
     placement: parsePlacement(options.placement),
+    translationCache: options.translationCache === undefined ? undefined : resolve(options.translationCache),
     reboot: options.reboot ? undefined : false,
   }) as Config;
 }

@@ -90,8 +90,8 @@ export class RunCommand {
   }
 
   #machineOptions(boot: MachineOptions['boot']): MachineOptions {
-    const { memory, cpu, engine, clock, placement, reboot, onTripleFault, entry } = this.#config;
-    return { name: MACHINE_NAME, boot: { ...boot, ...defined({ entry }) }, ...defined({ memory, cpu, engine, clock, placement, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset', profile: this.#flags.profile !== undefined };
+    const { memory, cpu, engine, clock, placement, translationCache, reboot, onTripleFault, entry } = this.#config;
+    return { name: MACHINE_NAME, boot: { ...boot, ...defined({ entry }) }, ...defined({ memory, cpu, engine, clock, placement, translationCache, onTripleFault }), onReset: reboot === false ? 'stop' : 'reset', profile: this.#flags.profile !== undefined };
   }
 
   #listen(machine: Machine): void {

@@ -42,6 +42,8 @@ interface Block extends CodeUnit {
   readonly crossing: number;
   /** When its executions began to be counted. */
   sinceMs: number;
+  /** It is known to become hot: the countdown at hand is all it takes. */
+  isExpected: boolean;
 }
 
 export interface BlockCacheOptions {
@@ -78,6 +80,8 @@ export class BlockCache {
   hotThreshold = NEVER_HOT;
   /** So many of them make it hot too if they take no longer than `QUICK_MS`: a loop that runs now. */
   quickThreshold = NEVER_HOT;
+  /** Executions after which a block that is being decoded is wanted by the translator, which knows its code; 0 if it does not. */
+  expects: ((host: number, modeKey: number) => number) | undefined;
   /** Handler by quick key. */
   readonly #handlerOf = new Map<number, { number: number; ends: boolean }>();
   readonly #straddle = new Uint8Array(LONGEST_INSTRUCTION + 1);
@@ -161,9 +165,19 @@ export class BlockCache {
     const block = this.#blocks.get(blockKey(host, modeKey));
     if (block === undefined) return false;
     const executions = executionsOf(this.#i32, block.records), left = this.hotThreshold - executions;
-    if (left <= 0 || performance.now() - block.sinceMs <= QUICK_MS) return true;
+    if (block.isExpected || left <= 0 || performance.now() - block.sinceMs <= QUICK_MS) {
+      block.isExpected = false;
+      return true;
+    }
     this.#count(block, left, executions);
     return false;
+  }
+  /** The block is hot after so many executions, whatever it had. */
+  expect(host: number, modeKey: number, executions: number): void {
+    const block = this.#blocks.get(blockKey(host, modeKey));
+    if (block === undefined) return;
+    block.isExpected = true;
+    this.#count(block, executions);
   }
   /** Reports the block after so many more executions; it has had some already. */
   #count(block: Block, left: number, executions = 0): void {
@@ -177,6 +191,7 @@ export class BlockCache {
     const block = this.#blocks.get(blockKey(host, modeKey));
     if (block === undefined) return;
     block.sinceMs = performance.now();
+    block.isExpected = false;
     this.#count(block, this.quickThreshold);
   }
 
@@ -275,7 +290,7 @@ export class BlockCache {
     const isNear = room < bytes + LONGEST_INSTRUCTION, leastRoom = isNear ? room : bytes + LONGEST_INSTRUCTION, mostRoom = isNear ? room : Infinity;
     if (codeAt !== first) this.#writeGuard(first, this.#o.handlers.limitCheck, leastRoom, isNear ? 0 : -1);
     const block: Block = {
-      host, modeKey, records: first, bytes, instructions, end: at, leastRoom, mostRoom, crossing, sinceMs: performance.now(),
+      host, modeKey, records: first, bytes, instructions, end: at, leastRoom, mostRoom, crossing, sinceMs: performance.now(), isExpected: false,
       overlaps: (at, size) => (at < host + bytes + refusedBytes && at + size > host) || (crossing !== 0 && at < crossing + LONGEST_INSTRUCTION && at + size > crossing),
       kill: () => { this.#kill(block); },
     };
@@ -284,7 +299,9 @@ export class BlockCache {
     this.#i32[header + BLOCK_HEADER.instructions] = count;
     this.#setReachable(block, !this.#regions.has(key));
     this.#i32[header + (BLOCK_HEADER.modeKey >> 2)] = modeKey;
-    this.#count(block, this.quickThreshold);
+    const expected = this.expects?.(host, modeKey) ?? 0;
+    block.isExpected = expected > 0;
+    this.#count(block, expected > 0 ? expected : this.quickThreshold);
     this.#i32[header + (BLOCK_HEADER.last >> 2)] = at;
     this.#free = at + RECORD.sizeBytes;
     this.#blocks.set(key, block);

@@ -36,6 +36,7 @@ export class HandlerTable {
   readonly limitCheck: number;
   /** Begins modules that call the interpreter's functions. */
   readonly modules: ExtensionModules;
+  readonly #table: WebAssembly.Table;
   readonly #imports: WebAssembly.Imports;
   readonly #numbers = new Map<string, number>();
   #next: number;
@@ -45,7 +46,7 @@ export class HandlerTable {
 
   /** `kept`: where the main module may come from, and what it depends on besides the program. */
   constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports, defineAccess?: DefineAccess, kept: { readonly store?: ModuleStore | undefined; readonly key: string } = { key: '' }) {
-    const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
+    const table = this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
     const env = { memory, table, ...host };
     const handlers = commonForms().map((form): Handler => ({ form, entry: this.#entry(form) }));
     const hot = handlers.filter((handler) => isHot(handler.form)), others = handlers.filter((handler) => !isHot(handler.form));
@@ -73,8 +74,12 @@ export class HandlerTable {
     if (slot >= TABLE_SIZE) throw new Error('handler table is full');
     return slot;
   }
-  releaseSlot(slot: number): void { this.#freeSlots.push(slot); }
-  get hasFreeSlot(): boolean { return this.#freeSlots.length > 0 || this.#next < TABLE_SIZE - 1024; }
+  releaseSlot(slot: number): void {
+    // or the function, and all of its module, would stay
+    this.#table.set(slot, this.#table.get(0));
+    this.#freeSlots.push(slot);
+  }
+  get freeSlots(): number { return this.#freeSlots.length + TABLE_SIZE - 1024 - this.#next; }
 
   /** What modules that call the interpreter's functions import. */
   get imports(): WebAssembly.Imports { return this.#imports; }

@@ -22,6 +22,8 @@ export interface Translator {
   readonly quickThreshold: number;
   /** The block at `host` (state.rip, state.modeKey) has run often. Called from the run loop's look-up: must not disturb state. */
   request(host: number): void;
+  /** Executions after which the block at a host address, new in a mode, is to be requested because its code is known; 0 if it is not. */
+  expects(host: number, modeKey: number): number;
   /** Whether the code with a number, entered at an address, is there still, on the same pages: its call has come back, and much may have happened since. */
   mayGoOn(code: number, lo: number, hi: number): boolean;
   /** Between slices: a good moment for batched work. */

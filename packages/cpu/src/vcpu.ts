@@ -192,6 +192,7 @@ export class Vcpu {
       });
       this.blocks.hotThreshold = this.#translator.hotThreshold;
       this.blocks.quickThreshold = this.#translator.quickThreshold;
+      this.blocks.expects = this.#translator.expects.bind(this.#translator);
     }
     this.reset();
   }

@@ -19,10 +19,15 @@ import type { TranslatorEnd } from './vcpu-control.ts';
 
 const RFLAGS_IF = 0x200;
 
+/** What a run leaves for the next one. */
+export interface KeptFile { load(): Uint8Array | undefined; save(bytes: Uint8Array): void }
+
 /** What the vCPU's worker has by its platform. */
 export interface CpuEngineHost {
   /** The taker's end of a port. */
   readonly openMailbox: (port: Port, count: MailCount) => Mailbox;
+  /** A file by its path, where there are files. Throws OPTION_INVALID. */
+  readonly openFile?: (path: string) => KeptFile;
   /** See `VcpuOptions`. */
   readonly moduleStore?: ModuleStore | undefined;
 }
@@ -40,11 +45,14 @@ class CpuEngine implements Engine {
   readonly #instruction = new Instruction();
 
   readonly #mailbox: Mailbox | undefined;
+  readonly #cache: KeptFile | undefined;
+  #regions: RegionTranslator | undefined;
   maker: MakerConfig | undefined;
 
-  constructor(parts: EngineParts, { openMailbox, moduleStore }: CpuEngineHost) {
+  constructor(parts: EngineParts, { openMailbox, openFile, moduleStore }: CpuEngineHost) {
     const { config, memory, board, clock, translator } = parts;
     this.#parts = parts;
+    this.#cache = config.translationCache === undefined ? undefined : openFile?.(config.translationCache);
     const count = translator === undefined ? undefined : new MailCount(translator.mail);
     this.#mailbox = translator === undefined || count === undefined ? undefined : openMailbox(translator.port, count);
     this.#model = cpuModel(config.cpu);
@@ -61,13 +69,15 @@ class CpuEngine implements Engine {
   #translator(context: TranslationContext): RegionTranslator {
     this.maker = makerConfig(context);
     const making = this.#remoteMaking(context, this.#parts.translator);
-    return new RegionTranslator(context, making === undefined ? {} : { making });
+    return this.#regions = new RegionTranslator(context, { recipes: this.#cache?.load(), ...(making === undefined ? {} : { making }) });
   }
   #remoteMaking(context: TranslationContext, end: TranslatorEnd | undefined): RegionMaking | undefined {
     if (end === undefined || this.#mailbox === undefined) return undefined;
     const count = new MailCount(end.mail);
     return new RemoteMaking(surroundings(context), { requests: end.requests, mailbox: this.#mailbox, isDead: () => count.isClosed });
   }
+  /** The run is over: what it has learned is kept for the next one. */
+  finish(): void { if (this.#regions !== undefined) this.#cache?.save(this.#regions.recipes); }
   get needsTurn(): boolean { return this.#mailbox?.needsTurn ?? false; }
 
   get attention(): { readonly wordIndex: number; readonly bit: number } {

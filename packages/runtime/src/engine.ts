@@ -25,6 +25,8 @@ export interface Engine extends RunnableVcpu {
   noteInterrupt(): void;
   dump(): RegisterDump;
   counters(): Readonly<Record<string, number>>;
+  /** The machine ends. */
+  finish?(): void;
   /** What a translator worker must know of it. */
   readonly maker?: MakerConfig | undefined;
   /** Something is on its way that only a turn of the event loop brings. */

@@ -38,6 +38,9 @@ export function createMachine(options: MachineOptions): Machine {
       hint: 'Serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.',
     });
   }
+  if (options.translationCache !== undefined) {
+    throw new VmmError('PLATFORM_UNSUPPORTED', 'Cannot keep translations in a page', { hint: 'Leave translationCache out.' });
+  }
   return new Machine(resolveOptions(options, navigator.hardwareConcurrency ?? 1, CPU_MODEL_NAMES), host);
 }
 

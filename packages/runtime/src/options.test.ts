@@ -9,7 +9,7 @@ describe('options', () => {
   it('have defaults for everything but the image', () => {
     expect(resolve({ name: 'a' })).toEqual({
       name: 'a', memoryBytes: 256 * 1024 * 1024, cpu: 'default', boot: { kernel: boot.kernel, initrd: undefined, commandLine: '' },
-      clock: { kind: 'host', scale: 1 }, placement: { serial: 'worker', debugConsole: 'vcpu', translator: 'worker' }, engine: 'bare', onTripleFault: 'stop', onReset: 'reset', profile: false,
+      clock: { kind: 'host', scale: 1 }, placement: { serial: 'worker', debugConsole: 'vcpu', translator: 'worker' }, engine: 'bare', onTripleFault: 'stop', onReset: 'reset', translationCache: undefined, profile: false,
     });
   });
 

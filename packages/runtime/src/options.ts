@@ -43,6 +43,11 @@ export interface MachineOptions {
   readonly onTripleFault?: 'stop' | 'reset';
   /** What a reset asked by the guest does. Default `reset`. */
   readonly onReset?: 'reset' | 'stop';
+  /**
+   * A file, in Node: which code became hot in earlier runs, of this and other guests. Such code is translated as soon as it runs again, from what is in the guest's
+   * memory then: what the file says can cost time, never correctness. Written when the machine ends. Default: none.
+   */
+  readonly translationCache?: string;
   /** Sample where the guest is, for `profile()`. Default false. */
   readonly profile?: boolean;
 }
@@ -62,10 +67,11 @@ export interface MachineConfig {
   readonly engine: EngineName;
   readonly onTripleFault: 'stop' | 'reset';
   readonly onReset: 'reset' | 'stop';
+  readonly translationCache: string | undefined;
   readonly profile: boolean;
 }
 
-const KNOWN = new Set(['name', 'memory', 'cpu', 'boot', 'clock', 'placement', 'engine', 'onTripleFault', 'onReset', 'profile']);
+const KNOWN = new Set(['name', 'memory', 'cpu', 'boot', 'clock', 'placement', 'engine', 'onTripleFault', 'onReset', 'translationCache', 'profile']);
 let machineCount = 0;
 
 function invalid(message: string, hint: string): VmmError {
@@ -88,6 +94,7 @@ export function resolveOptions(options: MachineOptions, cores: number, cpuModels
     engine: oneOf('engine', options.engine ?? 'bare', ENGINES),
     onTripleFault: oneOf('onTripleFault', options.onTripleFault ?? 'stop', ['stop', 'reset'] as const),
     onReset: oneOf('onReset', options.onReset ?? 'reset', ['reset', 'stop'] as const),
+    translationCache: options.translationCache,
     profile: options.profile ?? false,
   };
 }

@@ -8,7 +8,7 @@ import type { TranslatorControl, TranslatorEnd } from './vcpu-control.ts';
 export interface Port { postMessage(message: unknown): void }
 declare const MessageChannel: new () => { readonly port1: Port; readonly port2: Port };
 
-const RING_BYTES = 0x1_0000;
+const RING_BYTES = 0x4_0000;
 
 /** What leads from a vCPU to its translator worker and back. Made before either needs it; the vCPU does not wait for the other end. */
 export class TranslatorLink {

@@ -112,6 +112,7 @@ class VcpuServer {
       let end = await this.#loop.run();
       while (this.#restarts(end)) end = await this.#loop.run();
       if (!this.#isCancelled()) this.#remote?.fence();
+      this.#engine.finish?.();
       this.#report({ kind: 'exit', exit: this.#exit ?? { reason: 'stopped' } });
     } catch (error) {
       // an access to another worker gives up when the machine is being stopped: that is no failure

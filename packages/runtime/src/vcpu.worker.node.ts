@@ -1,6 +1,6 @@
 import { openMailbox, serveControl, turn } from '@vmm/bus/node';
 import { cpuEngineFactory } from './cpu-engine.ts';
-import { storeBesideProgram } from './module-store.node.ts';
+import { keptFile, storeBesideProgram } from './module-store.node.ts';
 import { serveVcpu } from './vcpu-server.ts';
 
-serveVcpu({ serveControl, turn }, cpuEngineFactory({ openMailbox: openMailbox as never, moduleStore: storeBesideProgram(import.meta.url) }));
+serveVcpu({ serveControl, turn }, cpuEngineFactory({ openMailbox: openMailbox as never, openFile: keptFile, moduleStore: storeBesideProgram(import.meta.url) }));

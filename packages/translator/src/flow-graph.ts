@@ -50,11 +50,11 @@ export interface CodeSource {
   /** What an instruction means to the CPU at hand; undefined if it cannot be translated (rare ones call TypeScript). */
   meaning(inst: Instruction): Meaning | undefined;
   /** How often the block at a host address has been executed, as a part of how often the one was that the region is made for; 1 also where a region has it. */
-  heat(host: number): number;
-  /** Whether the function that a call calls is to be part of the region; `host`: where it returns to. */
-  inlinesCall(host: number): boolean;
-  /** Instructions of the region that begins at a host address, 0 if there is none. */
-  regionSize(host: number): number;
+  heat(host: number, delta: number): number;
+  /** Whether the function that a call calls is to be part of the region whatever its size; `host`: where it returns to. */
+  inlinesCall(host: number, delta: number): boolean;
+  /** Whether a called function has such a region of its own that it is left to that. `host`: its address; `after`: where the call returns to. */
+  callsRegion(host: number, after: number): boolean;
   /** Where the computed jump or call at a delta has gone, in deltas. */
   computedTargets(delta: number): Iterable<number>;
 }
@@ -68,8 +68,6 @@ const MAX_RETURN_SITES = 4;
 const MAX_SWITCH_TARGETS = 64;
 /** What is executed less often than this is left out: it would cost more than it brings. */
 const MIN_HEAT = 1 / 8;
-/** Functions that have a region of this size or less are translated once more where they are called. */
-const MAX_INLINED = 24;
 /** Stands for the address of the block of kind `switch`. */
 export const SWITCH_DELTA = 0x4000_0000;
 
@@ -85,6 +83,8 @@ export class FlowGraph {
   readonly #switchTargets = new Set<number>();
   /** Calls that leave the region and come back. */
   readonly #calls = new Set<number>();
+  /** Pairs: a computed jump or call, a target of it that is in the region. */
+  readonly computed: number[] = [];
 
   constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
     this.#source = source;
@@ -114,17 +114,21 @@ export class FlowGraph {
   #newPage(number: number, offset: number, isContinuation: boolean): CopiedPage | undefined {
     if (this.pages.length >= this.#limits.maxPages) return undefined;
     const page = this.#source.page(number);
-    if (page === undefined || (!isContinuation && this.#source.heat(page.host + offset) < MIN_HEAT)) return undefined;
+    if (page === undefined || (!isContinuation && this.#source.heat(page.host + offset, number * PAGE + offset - (this.#source.host & PAGE - 1)) < MIN_HEAT)) return undefined;
     this.pages.push(page);
     return page;
   }
 
-  /** Host addresses that the code lies at, as [from, to) pairs. */
+  /** Where blocks begin. */
+  leaders(): number[] { return this.blocks.filter(({ kind }) => kind !== 'switch').map(({ delta }) => delta); }
+  /** Distances from the entry that the code lies at, as [from, to) pairs. */
+  deltaRanges(): number[] { return this.blocks.flatMap(({ delta, endDelta }) => (delta < endDelta ? [delta, endDelta] : [])); }
+  /** Host addresses that the code lies at, as [from, to) pairs: in the order of `deltaRanges`, cut at pages. */
   ranges(): number[] {
-    const ranges: number[] = [];
+    const ranges: number[] = [], pages = this.pages.toSorted((a, b) => a.page - b.page);
     for (const block of this.blocks) {
       const start = (this.#source.host & PAGE - 1) + block.delta, end = (this.#source.host & PAGE - 1) + block.endDelta;
-      for (const { page, host } of this.pages) {
+      for (const { page, host } of pages) {
         const from = Math.max(start, page * PAGE), to = Math.min(end, (page + 1) * PAGE);
         if (from < to) ranges.push(host + from - page * PAGE, host + to - page * PAGE);
       }
@@ -233,7 +237,10 @@ export class FlowGraph {
     }
     for (const target of targets) {
       if (Math.abs(target) >= SWITCH_DELTA || (!leaders.has(target) && leaders.size >= this.#limits.maxBlocks) || !this.#wanted(target)) continue;
-      if (target !== after && this.#switchTargets.size < MAX_SWITCH_TARGETS) this.#switchTargets.add(target);
+      if (target !== after && this.#switchTargets.size < MAX_SWITCH_TARGETS) {
+        this.#switchTargets.add(target);
+        this.computed.push(step.delta, target);
+      }
       if (!leaders.has(target)) { leaders.add(target); work.push(target); }
     }
   }
@@ -242,8 +249,8 @@ export class FlowGraph {
     if (leaders.has(callee)) return false;
     if (Math.abs(callee) >= SWITCH_DELTA || !this.#wanted(callee)) return true;
     const first = this.#decode(callee);
-    if (this.#source.inlinesCall(this.#hostOf(after))) return first === undefined;
-    return first === undefined || isComputed(first) || this.#source.regionSize(this.#hostOf(callee)) > MAX_INLINED;
+    if (this.#source.inlinesCall(this.#hostOf(after), after)) return first === undefined;
+    return first === undefined || isComputed(first) || this.#source.callsRegion(this.#hostOf(callee), after);
   }
   /** One block for all computed jumps: the region's control flow stays reducible, however they jump among each other. */
   #addSwitch(isLeader: ReadonlySet<number>): void {
@@ -261,7 +268,7 @@ export class FlowGraph {
   }
   #wanted(delta: number): boolean {
     const host = this.#hostOf(delta);
-    return host !== 0 && (this.#steps.has(delta) || this.#source.heat(host) >= MIN_HEAT);
+    return host !== 0 && (this.#steps.has(delta) || this.#source.heat(host, delta) >= MIN_HEAT);
   }
 
   #cut(delta: number, leaders: ReadonlySet<number>): void {

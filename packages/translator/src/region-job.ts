@@ -1,4 +1,5 @@
 import type { CodePage } from './flow-graph.ts';
+import type { Recipe } from './recipe.ts';
 
 /** A region that the vCPU's thread wants. Plain data: it may go to another thread. */
 export interface RegionJob {
@@ -13,6 +14,8 @@ export interface RegionJob {
   readonly modeKey: number;
   /** How often the block that made it wanted has been executed: what its blocks' heat is measured by. */
   readonly executions: number;
+  /** What it consisted of when it was made before. */
+  readonly recipe?: Recipe | undefined;
 }
 
 /** A region whose function is in the batch's module. */
@@ -29,6 +32,7 @@ export interface MadeRegion {
   /** Pairs: host address where a block of the interpreter begins, that of the innermost loop's head it is in (0: none). */
   readonly starts: Int32Array;
   readonly instructions: number;
+  readonly recipe: Recipe;
 }
 
 /** What was made in one go. */
@@ -36,7 +40,7 @@ export interface MadeBatch {
   readonly regions: readonly MadeRegion[];
   /** Jobs that a region made before them, and not yet taken, has in it. */
   readonly covered: readonly number[];
-  /** Jobs whose first instruction is left to the interpreter. */
+  /** Jobs whose first instruction is left to the interpreter, or whose recipe is of other code. */
   readonly refused: readonly number[];
   /** Puts the regions' functions into the table when it is instantiated; undefined if there are none. */
   readonly module: WebAssembly.Module | undefined;

@@ -7,11 +7,14 @@ import type { FunctionRef } from '@vmm/wasm';
 import { linearPage } from './code-page.ts';
 import { CodeSnapshot } from './code-snapshot.ts';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
+import type { CodeSource, CopiedPage } from './flow-graph.ts';
 import { LinkWords } from './link-words.ts';
 import { Meanings } from './meanings.ts';
 import { OwnedMap } from './owned-map.ts';
 import { MissingHelper, RegionCode } from './region-code.ts';
 import { RegionEmitter } from './region.ts';
+import { codeKey, isOfCode, recipeOf } from './recipe.ts';
+import type { Recipe } from './recipe.ts';
 import type { MadeBatch, MadeRegion, RegionJob } from './region-job.ts';
 import { TranslatorMachine } from './translator-machine.ts';
 
@@ -36,7 +39,9 @@ interface Emitted { readonly exits: number[]; readonly starts: number[] }
 
 /** Functions for lazy flags, which any code may come to want. */
 const FLAG_HELPERS = ['lazyAux', 'lazyResult'];
-const MODES = [16, 32, 64] as const;
+const MODES = [16, 32, 64] as const, PAGE = 4096;
+/** Functions that have a region of this size or less are translated once more where they are called. */
+const MAX_INLINED = 24;
 
 /** Makes regions: graphs from jobs, then a module from all graphs at hand. It only reads machine memory, on whatever thread it is. */
 export class RegionMaker {
@@ -84,7 +89,7 @@ export class RegionMaker {
   }
   #draft(job: RegionJob): void {
     const { id, host, modeKey } = job, inlined: number[] = [], graph = this.#graphOf(job, inlined);
-    if (graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) { this.#refused.push(id); return; }
+    if (graph === undefined || graph.blocks.length === 0 || graph.blocks[0]!.steps.length === 0) { this.#refused.push(id); return; }
     const known: Known = { id, words: [] }, starts = [...this.#startsIn(graph, modeKey)];
     this.#known.set(id, known);
     this.#drafts.push({ job, graph, known, starts });
@@ -97,16 +102,25 @@ export class RegionMaker {
     }
   }
 
-  #graphOf({ host, lo, hi, modeKey, executions }: RegionJob, inlined: number[]): FlowGraph {
-    const around = this.#around, mode = MODES[modeKey & MODE.CODE_SIZE]!, snapshot = new CodeSnapshot(around.u8);
+  /** Undefined: the job's recipe is of other code. */
+  #graphOf(job: RegionJob, inlined: number[]): FlowGraph | undefined {
+    const around = this.#around, { host, lo, hi, modeKey, recipe } = job, mode = MODES[modeKey & MODE.CODE_SIZE]!, snapshot = new CodeSnapshot(around.u8);
+    const page = (number: number): CopiedPage | undefined => {
+      const found = number === 0 ? host : around.fetch(...linearPage(lo, hi, number, mode), modeKey);
+      return found === 0 ? undefined : snapshot.page(number, found);
+    };
+    if (recipe !== undefined && !isOfCode(recipe, byteReader(page, host & PAGE - 1))) return undefined;
     return new FlowGraph({
-      mode, host,
-      page: (page) => {
-        const found = page === 0 ? host : around.fetch(...linearPage(lo, hi, page, mode), modeKey);
-        return found === 0 ? undefined : snapshot.page(page, found);
-      },
+      mode, host, page,
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meanings.of(inst, modeKey),
+      ...(recipe === undefined ? this.#byProfile(job, inlined) : byRecipe(recipe)),
+    }, DEFAULT_LIMITS);
+  }
+  /** What belongs to a region by what has run. */
+  #byProfile({ lo, hi, modeKey, executions }: RegionJob, inlined: number[]): Choices {
+    const around = this.#around;
+    return {
       heat: (at) => {
         const often = around.executions(at, modeKey);
         return often >= executions || this.#blocks.has(blockKey(at, modeKey)) ? 1 : often / executions;
@@ -116,9 +130,9 @@ export class RegionMaker {
         if (isInlined) inlined.push(key);
         return isInlined;
       },
-      regionSize: (at) => this.#sizes.get(blockKey(at, modeKey)) ?? 0,
+      callsRegion: (at) => (this.#sizes.get(blockKey(at, modeKey)) ?? 0) > MAX_INLINED,
       computedTargets: (delta) => this.#computedTargets(lo, hi, delta),
-    }, DEFAULT_LIMITS);
+    };
   }
 
   /** What the interpreter noted of the computed jump at `delta` from an address. */
@@ -209,10 +223,11 @@ export class RegionMaker {
       const ref = module.define(['i32'], ['i32'], (fn) => { this.#emitRegion(draft, new RegionCode(fn, module, core, this.#around.privateBase, job.modeKey, job.id), lookUps, emitted); });
       module.elements(job.slot, [ref]);
       const calls = graph.blocks.flatMap(({ kind, targets }) => (kind === 'call' ? [graph.hostOf(targets[0]!), targets[0]!] : []));
-      const ranges = graph.ranges();
+      const ranges = graph.ranges(), bytes = graph.code(ranges);
       return {
-        id: job.id, pages: graph.pages.map(({ page, host }) => ({ page, host })), ranges: Int32Array.from(ranges), code: graph.code(ranges),
+        id: job.id, pages: graph.pages.map(({ page, host }) => ({ page, host })), ranges: Int32Array.from(ranges), code: bytes,
         exits: Int32Array.from(emitted.exits), calls: Int32Array.from(calls), starts: Int32Array.from(emitted.starts), instructions: instructionsOf(graph),
+        recipe: recipeOf(graph, codeKey(graph.pages[0]!.bytes, job.host & PAGE - 1, job.modeKey), job.modeKey, bytes),
       };
     });
     return { bytes: module.finish(), regions };
@@ -235,5 +250,28 @@ export class RegionMaker {
 }
 
 const instructionsOf = (graph: FlowGraph): number => graph.blocks.reduce((sum, block) => sum + block.steps.length, 0);
+type Choices = Pick<CodeSource, 'heat' | 'inlinesCall' | 'callsRegion' | 'computedTargets'>;
+/** What belonged to a region before. */
+function byRecipe({ leaders, calls, targets }: Recipe): Choices {
+  const blocks = new Set(leaders), elsewhere = new Set(calls), computed = new Map<number, number[]>();
+  for (let i = 0; i < targets.length; i += 2) computed.set(targets[i]!, [...computed.get(targets[i]!) ?? [], targets[i + 1]!]);
+  return {
+    heat: (_, delta) => (blocks.has(delta) ? 1 : 0), inlinesCall: (_, after) => !elsewhere.has(after), callsRegion: () => true,
+    computedTargets: (delta) => computed.get(delta) ?? [],
+  };
+}
+/** Bytes at distances from an entry that is at an offset in its page; -1 where there is no page. */
+function byteReader(page: (number: number) => CopiedPage | undefined, offset: number): (delta: number) => number {
+  let number = NaN, bytes: Uint8Array | undefined;
+  return (delta) => {
+    const at = offset + delta, wanted = Math.floor(at / PAGE);
+    if (wanted !== number) {
+      number = wanted;
+      bytes = page(wanted)?.bytes;
+    }
+    return bytes?.[at - wanted * PAGE] ?? -1;
+  };
+}
+
 /** Where a region's stamp is (see `VCPU_LAYOUT.stamps`); 0 for slots without. */
 export const stampOf = (privateBase: number, slot: number): number => (slot * 8 < VCPU_LAYOUT.stampsBytes ? privateBase + VCPU_LAYOUT.stamps + slot * 8 : 0);

@@ -3,8 +3,11 @@ import { encode, RingProducer, TranslationMessages } from '@vmm/bus';
 import type { Mailbox } from '@vmm/bus';
 import { DEFAULT_BATCH, LocalMaking } from './local-making.ts';
 import type { BatchOptions } from './local-making.ts';
+import { packRecipe } from './recipe.ts';
 import type { MakerSurroundings } from './region-maker.ts';
 import type { MadeBatch, RegionJob, RegionMaking } from './region-job.ts';
+
+const NONE = new Uint8Array();
 
 export interface MakerLink {
   /** Plane `translation`. */
@@ -43,8 +46,8 @@ export class RemoteMaking implements RegionMaking {
   add(job: RegionJob): void {
     if (this.#local !== undefined) { this.#local.add(job); return; }
     this.#open.set(job.id, job);
-    const { id, slot, host, lo, hi, modeKey, executions } = job;
-    this.#send(() => encode(TranslationMessages.job, { executions, id, slot, host, lo, hi, modeKey }, this.#ring));
+    const { id, slot, host, lo, hi, modeKey, executions } = job, recipe = job.recipe === undefined ? NONE : new Uint8Array(packRecipe(job.recipe).buffer);
+    this.#send(() => encode(TranslationMessages.job, { executions, id, slot, host, lo, hi, modeKey, recipe }, this.#ring));
   }
   inline(key: number, id: number): void {
     if (this.#local !== undefined) this.#local.inline(key, id);

@@ -1,6 +1,7 @@
 import { RingConsumer, TranslationMessages, decode, unknownMessage } from '@vmm/bus';
 import { remoteSurroundings } from './maker-host.ts';
 import type { MakerConfig } from './maker-host.ts';
+import { unpackRecipe } from './recipe.ts';
 import { RegionMaker } from './region-maker.ts';
 import type { MadeBatch } from './region-job.ts';
 
@@ -64,8 +65,8 @@ export class MakerServer {
     const ring = this.#ring, { job, inline, gone, seen } = TranslationMessages;
     switch (ring.id) {
       case job.id: {
-        const { host, lo, hi, ...rest } = decode(job, ring);
-        this.#maker.add({ ...rest, host, lo: lo | 0, hi: hi | 0 });
+        const { lo, hi, recipe, ...rest } = decode(job, ring);
+        this.#maker.add({ ...rest, lo: lo | 0, hi: hi | 0, recipe: unpackRecipe(new Int32Array(recipe.slice().buffer)) });
         return;
       }
       case inline.id: {

@@ -4,10 +4,13 @@ import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
 import type { Instruction } from '@vmm/decoder';
 import { linearPage } from './code-page.ts';
 import type { CodePage } from './flow-graph.ts';
+import { CodeMemory } from './code-memory.ts';
 import { Links } from './links.ts';
 import { DEFAULT_BATCH, LocalMaking } from './local-making.ts';
 import { Meanings } from './meanings.ts';
 import { OwnedMap } from './owned-map.ts';
+import { RecipeStore } from './recipe-store.ts';
+import type { Recipe } from './recipe.ts';
 import { stampOf } from './region-maker.ts';
 import type { MakerSurroundings } from './region-maker.ts';
 import type { MadeBatch, MadeRegion, RegionJob, RegionMaking } from './region-job.ts';
@@ -25,6 +28,12 @@ export interface TranslatorOptions {
   readonly batchDelayMs?: number;
   /** How long samples must find a call open until its function becomes part of the caller's region. Default 12 ms. */
   readonly inlineMs?: number;
+  /** WebAssembly in use that is too much: what is not needed goes then. Default 24 MiB. */
+  readonly maxCodeBytes?: number;
+  /** How long code is out of use to see whether it is missed. Default 200 ms. */
+  readonly trialMs?: number;
+  /** Which regions there were, from `recipes` of an earlier translator: the same code is translated as soon as it runs. What is no such thing is left out. */
+  readonly recipes?: Uint8Array | undefined;
   /** Where regions are made. Default: on this thread. */
   readonly making?: RegionMaking;
   /** Is told of every module that is made on this thread. */
@@ -38,12 +47,21 @@ interface Region {
   readonly modeKey: number;
   readonly pages: readonly CodePage[];
   readonly slot: number;
+  readonly recipe: Recipe;
+  /** Out of use for a while, to see whether it is missed. */
+  isOnTrial: boolean;
   readonly retire: () => void;
 }
 /** A call out of a region, by where it returns to. */
 interface CallSite { readonly region: Region; /** Distance of the return address from the region's entry. */ readonly delta: number; /** How long calls made here have run, as samples tell; what is long ago counts less. */ ms: number; sampledMs: number }
 
 const PAGE = 4096, HOT = 5000;
+/** Executions of a known block: at the next start of a program; after its region was dropped or its code overwritten, as a part of the threshold; while its region is on trial. */
+const WARM = 16, KNOWN_PART = 1 / 8, MISSED = 16;
+/** Of all code, how much is on trial at a time. */
+const TRIAL_PART = 1 / 4;
+/** Table slots that are to be left. */
+const SPARE_SLOTS = 2048;
 const ALL_CALLS = 0x7fff_ffff;
 /** A sample stands for no longer than this: the host may have been elsewhere. */
 const MAX_SAMPLE_MS = 4;
@@ -56,12 +74,14 @@ const modeOf = (modeKey: number): 16 | 32 | 64 => MODES[modeKey & MODE.CODE_SIZE
 export class RegionTranslator implements Translator {
   readonly hotThreshold: number;
   readonly quickThreshold: number;
-  readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, staleRegions: 0, translateMs: 0, untranslatable: 0, inlinedCalls: 0 };
+  readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, staleRegions: 0, translateMs: 0, untranslatable: 0, inlinedCalls: 0, knownRegions: 0, trials: 0, recalls: 0, evictions: 0 };
   readonly #context: TranslationContext;
-  readonly #options: { readonly maxDeathsPerPage: number; readonly inlineMs: number };
+  readonly #options: { readonly maxDeathsPerPage: number; readonly inlineMs: number; readonly trialMs: number };
   readonly #making: RegionMaking;
   readonly #meanings: Meanings;
   readonly #links: Links;
+  readonly #memory: CodeMemory<Region>;
+  readonly #recipes = new RecipeStore();
   /** By page of guest memory. */
   readonly #deaths = new Map<number, number>();
   /** By key of the return address. */
@@ -73,19 +93,22 @@ export class RegionTranslator implements Translator {
   readonly #byId = new Map<number, Region>();
   #made = 0;
   #sampledMs = 0;
+  #collectedMs = 0;
   /** Regions that are being made, and how often each one's entry became hot meanwhile. */
   readonly #jobs = new Map<number, RegionJob>();
   readonly #wanted = new Map<number, number>();
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
-    const { hotThreshold = HOT, quickThreshold = Math.ceil(hotThreshold / 4), maxDeathsPerPage = 40, batchSize = DEFAULT_BATCH.batchSize, batchDelayMs = DEFAULT_BATCH.batchDelayMs, inlineMs = 12 } = options;
+    const { hotThreshold = HOT, quickThreshold = Math.ceil(hotThreshold / 4), maxDeathsPerPage = 40, maxCodeBytes = 24 * 2 ** 20, trialMs = 200, batchSize = DEFAULT_BATCH.batchSize, batchDelayMs = DEFAULT_BATCH.batchDelayMs, inlineMs = 12 } = options;
     this.#context = context;
-    this.#options = { maxDeathsPerPage, inlineMs };
+    this.#options = { maxDeathsPerPage, inlineMs, trialMs };
     this.hotThreshold = hotThreshold;
     this.quickThreshold = quickThreshold;
     const around = surroundings(context);
     this.#meanings = new Meanings(around);
     this.#links = new Links(context.state.i32);
+    this.#memory = new CodeMemory(maxCodeBytes);
+    if (options.recipes !== undefined) this.#recipes.load(options.recipes, WARM);
     this.#making = options.making ?? new LocalMaking(around, { batchSize, batchDelayMs }, options.onModule);
   }
 
@@ -100,13 +123,16 @@ export class RegionTranslator implements Translator {
   request(hot: number): void {
     const { state, blocks } = this.#context;
     const modeKey = state.get('modeKey'), executions = blocks.executions(hot, modeKey);
-    const host = this.#entryFor(hot, modeKey), mode = modeOf(modeKey);
+    const recipe = this.#recipes.find(state.u8, hot, modeKey)?.recipe;
+    const host = recipe === undefined ? this.#entryFor(hot, modeKey) : hot, mode = modeOf(modeKey);
     if (mode === 16 || (modeKey & (MODE.SINGLE_STEP | MODE.VM86)) !== 0 || (mode === 32 && (modeKey & MODE.FLAT) === 0)) return;
     if ((this.#deaths.get(Math.floor(host / PAGE)) ?? 0) >= this.#options.maxDeathsPerPage) return;
+    const installed = this.#installed.get(blockKey(host, modeKey));
+    if (installed?.isOnTrial === true) { this.#recall(installed); return; }
     // what a region leaves to the interpreter at once (an instruction with a rare case that is none here) does not get better by another
     if (blocks.regionAt(host, modeKey) !== 0) { blocks.reheat(hot, modeKey); return; }
     const times = this.#wanted.get(blockKey(host, modeKey));
-    if (times === undefined) this.#want(host, modeKey, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'), executions);
+    if (times === undefined) this.#want(host, modeKey, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'), executions, recipe);
     else {
       blocks.reheat(hot, modeKey);
       this.#wanted.set(blockKey(host, modeKey), times + 1);
@@ -116,11 +142,11 @@ export class RegionTranslator implements Translator {
   }
 
   /** Has the region made for the code at a host address, whose linear address is `rip` and, above 4 GiB, `ripHigh`. Its heat is measured by `executions`. */
-  #want(host: number, modeKey: number, rip: number, ripHigh: number, executions = this.hotThreshold): void {
+  #want(host: number, modeKey: number, rip: number, ripHigh: number, executions = this.hotThreshold, recipe?: Recipe): void {
     const { handlers } = this.#context;
-    if (!handlers.hasFreeSlot) return;
+    if (handlers.freeSlots <= 0) return;
     const hi = modeOf(modeKey) === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
-    const job: RegionJob = { id: ++this.#made, slot: handlers.takeSlot(), host, lo: rip | 0, hi, modeKey, executions };
+    const job: RegionJob = { id: ++this.#made, slot: handlers.takeSlot(), host, lo: rip | 0, hi, modeKey, executions, recipe };
     this.#jobs.set(job.id, job);
     this.#wanted.set(blockKey(host, modeKey), 0);
     this.#making.add(job);
@@ -171,6 +197,45 @@ export class RegionTranslator implements Translator {
   poll(): void {
     this.#sample();
     this.#take(false);
+    if (this.#memory.isFull || this.#context.handlers.freeSlots < SPARE_SLOTS) this.#collect();
+  }
+
+  expects(host: number, modeKey: number): number {
+    if (this.#installed.get(blockKey(host, modeKey))?.isOnTrial === true) return MISSED;
+    return this.#recipes.find(this.#context.state.u8, host, modeKey)?.executions ?? 0;
+  }
+  /** Which regions there are and were, for the next start. */
+  get recipes(): Uint8Array<ArrayBuffer> { return this.#recipes.pack(); }
+
+  // --- too much code ---
+
+  #collect(): void {
+    const now = performance.now(), { blocks } = this.#context;
+    if (now - this.#collectedMs < this.#options.trialMs) return;
+    this.#collectedMs = now;
+    for (const region of this.#memory.endTrials()) {
+      if (!region.isOnTrial) continue;
+      this.counters.evictions++;
+      region.retire();
+      this.#recipes.rest(region.recipe, Math.ceil(this.hotThreshold * KNOWN_PART));
+    }
+    for (const region of this.#memory.beginTrials(TRIAL_PART)) {
+      const { host, modeKey } = region;
+      this.counters.trials++;
+      region.isOnTrial = true;
+      this.#links.point(blockKey(host, modeKey), 0);
+      blocks.removeRegion(host, modeKey);
+      blocks.expect(host, modeKey, MISSED);
+    }
+  }
+  #recall(region: Region): void {
+    this.counters.recalls++;
+    region.isOnTrial = false;
+    this.#putInUse(region);
+  }
+  #putInUse({ host, modeKey, slot }: Region): void {
+    this.#context.blocks.installRegion(host, modeKey, slot);
+    this.#links.point(blockKey(host, modeKey), slot);
   }
 
   // --- what has been made ---
@@ -181,8 +246,14 @@ export class RegionTranslator implements Translator {
 
   #install({ regions, covered, refused, module, moduleBytes, ms }: MadeBatch): void {
     const { handlers, blocks } = this.#context, start = performance.now();
-    for (const id of refused) this.#settle(id, true);
-    this.counters.untranslatable += refused.length;
+    for (const id of refused) {
+      const { host, modeKey, recipe } = this.#settle(id, true);
+      if (recipe === undefined) this.counters.untranslatable++;
+      else {
+        this.#recipes.forget(recipe);
+        blocks.reheat(host, modeKey);
+      }
+    }
     for (const id of covered) {
       const job = this.#settle(id, true);
       // the region that has it will run it
@@ -193,7 +264,8 @@ export class RegionTranslator implements Translator {
       this.counters.modules++;
       this.counters.regionBytes += moduleBytes;
     }
-    for (const made of regions) this.#use(this.#settle(made.id, false), made);
+    const used = regions.map((made) => this.#use(this.#settle(made.id, false), made)).filter((region) => region !== undefined);
+    this.#memory.add(moduleBytes, used);
     this.counters.translateMs += ms + performance.now() - start;
   }
   #settle(id: number, isEnd: boolean): RegionJob {
@@ -205,7 +277,7 @@ export class RegionTranslator implements Translator {
   }
 
   /** From now on the region stands for its code, unless that has changed since it was made. */
-  #use({ id, host, modeKey, slot }: RegionJob, made: MadeRegion): void {
+  #use({ id, host, modeKey, slot, recipe }: RegionJob, made: MadeRegion): Region | undefined {
     const { blocks, state, privateBase } = this.#context, key = blockKey(host, modeKey), exits: { target: number; word: number }[] = [];
     const { region, unit } = this.#regionOf({ id, host, modeKey, slot }, made, exits);
     for (const { host: at } of made.pages) blocks.watch(at, unit);
@@ -213,11 +285,13 @@ export class RegionTranslator implements Translator {
       this.counters.staleRegions++;
       unit.kill();
       blocks.reheat(host, modeKey);
-      return;
+      return undefined;
     }
     this.#installed.get(key)?.retire();
     this.#installed.set(key, region);
     this.#byId.set(id, region);
+    this.#recipes.use(made.recipe);
+    if (recipe !== undefined) this.counters.knownRegions++;
     const stamp = stampOf(privateBase, slot);
     if (stamp !== 0) state.i32[stamp >> 2] = -1;
     for (let i = 0; i < made.exits.length; i += 2) {
@@ -226,8 +300,7 @@ export class RegionTranslator implements Translator {
       this.#links.attach(target, word, blocks.regionAt(at, modeKey));
     }
     for (let i = 0; i < made.calls.length; i += 2) this.#sites.set(region, blockKey(made.calls[i]! >>> 0, modeKey), { region, delta: made.calls[i + 1]!, ms: 0, sampledMs: 0 });
-    blocks.installRegion(host, modeKey, slot);
-    this.#links.point(key, slot);
+    this.#putInUse(region);
     this.counters.regions++;
     this.counters.regionInstructions += made.instructions;
     for (let i = 0; i < made.starts.length; i += 2) {
@@ -236,6 +309,7 @@ export class RegionTranslator implements Translator {
       // they count from now on what the region leaves to the interpreter
       blocks.reheat(at, modeKey);
     }
+    return region;
   }
 
   /** Whether code still is what a region was made of. */
@@ -248,7 +322,7 @@ export class RegionTranslator implements Translator {
   }
 
   /** A region and what dies when its code's bytes are written. */
-  #regionOf(of: Pick<Region, 'id' | 'host' | 'modeKey' | 'slot'>, { pages, ranges }: MadeRegion, exits: { target: number; word: number }[]): { region: Region; unit: CodeUnit } {
+  #regionOf(of: Pick<Region, 'id' | 'host' | 'modeKey' | 'slot'>, { pages, ranges, recipe }: MadeRegion, exits: { target: number; word: number }[]): { region: Region; unit: CodeUnit } {
     const { blocks, handlers, state } = this.#context, { id, host, modeKey, slot } = of, key = blockKey(host, modeKey);
     let isOver = false;
     const unit: CodeUnit = {
@@ -261,6 +335,7 @@ export class RegionTranslator implements Translator {
         this.counters.regionDeaths++;
         const page = Math.floor(host / PAGE);
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
+        this.#recipes.rest(recipe, Math.ceil(this.hotThreshold * KNOWN_PART));
         retire();
         state.set('callsInDoubt', ALL_CALLS);
       },
@@ -278,8 +353,9 @@ export class RegionTranslator implements Translator {
       for (const { host: at } of pages) blocks.unwatch(at, unit);
       for (const notes of [this.#sites, this.#loopHeads]) notes.release(region);
       this.#making.gone(id);
+      this.#memory.gone(region);
     };
-    const region: Region = { id, host, modeKey, pages, slot, retire };
+    const region: Region = { id, host, modeKey, pages, slot, recipe, isOnTrial: false, retire };
     return { region, unit };
   }
 }
