@@ -13,8 +13,8 @@ describe('options', () => {
     });
   });
 
-  it.each([[1, 'vcpu', 'vcpu'], [2, 'vcpu', 'worker'], [4, 'worker', 'worker']] as const)('give workers to what a host with %i cores has room for', (cores, serial, translator) => {
-    expect(resolve({}, cores).placement).toMatchObject({ serial, translator });
+  it.each([[1, 'vcpu'], [2, 'vcpu'], [4, 'worker']] as const)('give workers to what a host with %i cores has room for', (cores, place) => {
+    expect(resolve({}, cores).placement).toMatchObject({ serial: place, translator: place });
   });
   it('keep everything beside the vCPU if runs are to repeat', () => {
     expect(Object.values(resolve({ clock: { instructionsPerSecond: 1e8 } }, 8).placement)).toEqual(['vcpu', 'vcpu', 'vcpu']);

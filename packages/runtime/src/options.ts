@@ -35,7 +35,7 @@ export interface MachineOptions {
   readonly boot: LinuxBoot;
   /** `host`: real time. `{ scale }`: real time, faster or slower. `{ instructionsPerSecond }`: counted, so that runs repeat. Default `host`. */
   readonly clock?: 'host' | { readonly scale: number } | { readonly instructionsPerSecond: number };
-  /** What runs where. `auto`: the translator gets a worker when the host has two cores, the serial line when it has four. Default `auto`. */
+  /** What runs where. `auto`: the translator and the serial line get workers when the host has at least four cores. Default `auto`. */
   readonly placement?: 'auto' | Partial<Placement>;
   /** How the guest is run. Default `bare`: the virtual CPU itself, no VMM between. */
   readonly engine?: EngineName;
@@ -147,8 +147,9 @@ function resolveClock(clock: NonNullable<MachineOptions['clock']>): ClockConfig 
 }
 
 function resolvePlacement(placement: NonNullable<MachineOptions['placement']>, cores: number, clock: ClockConfig): Placement {
-  const from = (wanted: number): Place => (cores >= wanted && clock.kind === 'host' ? 'worker' : 'vcpu');
-  if (placement === 'auto') return { serial: from(4), debugConsole: 'vcpu', translator: from(2) };
+  // with two cores the engine's own compiler threads have the second one
+  const automatic: Place = cores >= 4 && clock.kind === 'host' ? 'worker' : 'vcpu';
+  if (placement === 'auto') return { serial: automatic, debugConsole: 'vcpu', translator: automatic };
   for (const [what, place] of Object.entries(placement)) {
     oneOf('placement of', what as Placeable, PLACEABLE);
     oneOf(`placement.${what}`, place, ['vcpu', 'worker'] as const);
@@ -156,5 +157,5 @@ function resolvePlacement(placement: NonNullable<MachineOptions['placement']>, c
       throw invalid(`Cannot put ${what} into a worker with a counted clock`, 'A counted run repeats only when everything is in the vCPU\'s worker.');
     }
   }
-  return { serial: placement.serial ?? 'vcpu', debugConsole: placement.debugConsole ?? 'vcpu', translator: placement.translator ?? from(2) };
+  return { serial: placement.serial ?? 'vcpu', debugConsole: placement.debugConsole ?? 'vcpu', translator: placement.translator ?? automatic };
 }
