@@ -30,6 +30,7 @@ export type { HelperTypes } from './interpreter-module.ts';
 export { lower } from './lower.ts';
 export type { Lowered } from './lower.ts';
 export type { CodeUnit } from './code-pages.ts';
+export type { SlowCause } from './slow-accesses.ts';
 export type { TranslationContext, Translator } from './translation.ts';
 export { formatRegisters } from './register-dump.ts';
 export type { RegisterDump } from './register-dump.ts';

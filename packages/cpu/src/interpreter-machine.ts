@@ -10,6 +10,8 @@ import { RECORD } from './record.ts';
 export interface InterpreterCore {
   /** Slow path of every access: (lo, hi, size, kind) -> host address or 0. */
   readonly access: FunctionRef;
+  /** The same without looking at the TLB once more: for what is not found there anyhow. */
+  readonly slowAccess: FunctionRef;
   readonly probeRead: FunctionRef;
   readonly probeWrite: FunctionRef;
   readonly address: FunctionRef;

@@ -32,7 +32,7 @@ function slowAccessOnly(module: ModuleBuilder, slow: FunctionRef): GeneratedAcce
 export const TABLE_SIZE = 32768;
 
 const CORE_TYPES: Readonly<Record<Exclude<keyof InterpreterCore, 'helpers'>, readonly [readonly ValueType[], readonly ValueType[]]>> = {
-  access: [['i32', 'i32', 'i32', 'i32'], ['i32']], probeRead: [['i64', 'i32'], ['i32']], probeWrite: [['i64', 'i32', 'i32'], ['i32']], address: [['i32', 'i32'], ['i64']], offset: [['i32'], ['i64']],
+  access: [['i32', 'i32', 'i32', 'i32'], ['i32']], slowAccess: [['i32', 'i32', 'i32', 'i32'], ['i32']], probeRead: [['i64', 'i32'], ['i32']], probeWrite: [['i64', 'i32', 'i32'], ['i32']], address: [['i32', 'i32'], ['i64']], offset: [['i32'], ['i64']],
   segmentLinear: [['i32', 'i64', 'i32'], ['i64']], commit: [[], ['i32']], callout: [['i32', 'i32'], ['i32']],
   finishCall: [['i32', 'i64', 'i32', 'i32', 'i64'], ['i32']],
 };
@@ -397,7 +397,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const offset = defineOffset(module, geometry);
   const run = module.declare(['i32', 'i64', 'i32'], ['i32']);
   const core: InterpreterCore = {
-    helpers, finishCall: defineFinishCall(module, stateBase, run, mayGoOn), access, commit, callout, offset, segmentLinear,
+    helpers, finishCall: defineFinishCall(module, stateBase, run, mayGoOn), access, slowAccess, commit, callout, offset, segmentLinear,
     probeRead: defineProbe(module, geometry, access, 0, w.i32(0)),
     probeWrite: defineProbe(module, geometry, access, 8, undefined),
     address: module.define(['i32', 'i32'], ['i64'], (fn) => {

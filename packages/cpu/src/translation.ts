@@ -2,6 +2,7 @@
 import type { StateView } from '@vmm/state';
 import type { BlockCache } from './block-cache.ts';
 import type { FeatureName } from './cpuid-features.ts';
+import type { SlowCause } from './slow-accesses.ts';
 import type { HandlerTable } from './handlers.ts';
 
 export interface TranslationContext {
@@ -26,6 +27,10 @@ export interface Translator {
   expects(host: number, modeKey: number): number;
   /** Whether the code with a number, entered at an address, is there still, on the same pages: its call has come back, and much may have happened since. */
   mayGoOn(code: number, lo: number, hi: number): boolean;
+  /** One in so many accesses that generated code cannot make by itself is looked at (`noteSlow`). */
+  readonly slowPeriod: number;
+  /** A sample: the instruction at an offset in CS has made such an access. */
+  noteSlow(cause: SlowCause, lo: number, hi: number): void;
   /** Between slices: a good moment for batched work. */
   poll(): void;
   /** Regions that died because their code changed; grows. */

@@ -22,9 +22,11 @@ import { ADDRESS_MASKS, EXIT, RECORD } from './record.ts';
 import { RefusedAddress } from './refused-address.ts';
 import { dumpRegisters } from './register-dump.ts';
 import type { RegisterDump } from './register-dump.ts';
+import type { SlowCause } from './slow-accesses.ts';
 import type { TranslationContext, Translator } from './translation.ts';
 import { RecentInstructions } from './recent-instructions.ts';
 import { beginStep, endStep } from './single-step.ts';
+import { SlowAccesses } from './slow-accesses.ts';
 import { REDISPATCH } from './status.ts';
 
 /** The vCPU's side of the interrupt controllers. */
@@ -111,6 +113,10 @@ export class Vcpu {
   readonly #refused: RefusedAddress;
   readonly #recent: RecentInstructions;
   readonly #translator: Translator | undefined;
+  #slow: SlowAccesses | undefined;
+  /** Where the access was that was put off. */
+  #slowLo = 0;
+  #slowHi = 0;
 
   constructor(options: VcpuOptions) {
     const { memory, index = 0 } = options;
@@ -190,6 +196,7 @@ export class Vcpu {
           return host;
         },
       });
+      this.#slow = new SlowAccesses(() => this.mmu.counters, this.#translator.slowPeriod, (cause) => { this.#noteSlow(cause); });
       this.blocks.hotThreshold = this.#translator.hotThreshold;
       this.blocks.quickThreshold = this.#translator.quickThreshold;
       this.blocks.expects = this.#translator.expects.bind(this.#translator);
@@ -202,11 +209,14 @@ export class Vcpu {
     if (this.#words[this.#faultWord] !== -1) return 0;
     this.#forgetTime();
     if (this.cpu.watchesData) this.cpu.noteAccess(lo, hi, size, kind);
-    if (this.#translator === undefined || (kind & 1) === 0) return this.mmu.access(lo, hi, size, kind);
+    if (this.#translator === undefined || this.#slow === undefined || kind === 2) return this.mmu.access(lo, hi, size, kind);
+    if (this.#slow.putsOff(lo, hi, kind)) return 0;
     const before = this.#translator.deaths;
     const host = this.mmu.access(lo, hi, size, kind);
-    return this.#translator.deaths === before ? host : 0;
+    if (host !== 0) this.#slow.made(lo, hi, kind);
+    return this.#translator.deaths === before || (kind & 1) === 0 ? host : 0;
   }
+  #noteSlow(cause: SlowCause): void { this.#translator?.noteSlow(cause, this.#slowLo, this.#slowHi); }
 
   /** Time may have passed that generated code has not seen in its budget. */
   #forgetTime(): void {
@@ -266,6 +276,10 @@ export class Vcpu {
           // translated code also leaves this way to have an instruction retried by the interpreter: then nothing is recorded
           fault = this.#words[this.#faultWord] !== -1;
           this.locateFault();
+          if (!fault && this.#slow?.find() === true) {
+            this.#slowLo = state.lo('rip');
+            this.#slowHi = state.hi('rip');
+          }
         }
         left -= Math.max(retired, 1) + this.#words[this.#repeatedWord]!;
         // an event while stepping: the pending word stopped it before it ran

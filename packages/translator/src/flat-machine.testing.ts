@@ -24,6 +24,7 @@ export interface FlatOptions {
   readonly hotThreshold?: number;
   readonly inlineMs?: number;
   readonly maxCodeBytes?: number;
+  readonly slowPeriod?: number;
   readonly recipes?: Uint8Array;
   /** Where regions are made. Default: on this thread. */
   readonly making?: (context: TranslationContext) => RegionMaking;
@@ -46,7 +47,7 @@ export function runFlat(bits: 32 | 64, source: string, engine: 'interpreter' | '
     ports: { read: () => 0xff, write: (port, _size, value) => { options.onOut?.(memory, port, value); } },
     interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n },
-    ...(engine === 'translator' ? { createTranslator: (context) => (translator = new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0, inlineMs: options.inlineMs ?? 0.05, ...(options.maxCodeBytes === undefined ? {} : { maxCodeBytes: options.maxCodeBytes, trialMs: 20 }), recipes: options.recipes, ...(options.making === undefined ? {} : { making: options.making(context) }) })) } : {}),
+    ...(engine === 'translator' ? { createTranslator: (context) => (translator = new RegionTranslator(context, { hotThreshold: options.hotThreshold ?? 2, batchSize: 1, batchDelayMs: 0, inlineMs: options.inlineMs ?? 0.05, ...(options.maxCodeBytes === undefined ? {} : { maxCodeBytes: options.maxCodeBytes, trialMs: 20 }), slowPeriod: options.slowPeriod ?? 7, recipes: options.recipes, ...(options.making === undefined ? {} : { making: options.making(context) }) })) } : {}),
   });
   const { guest } = memory;
   guest.writeBytes(CODE, assemble(source, { org: CODE, bits }).bytes);

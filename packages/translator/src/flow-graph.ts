@@ -2,6 +2,7 @@
 import { decode, NEED_MORE } from '@vmm/decoder';
 import type { Instruction } from '@vmm/decoder';
 import type { Form, InstructionEntry } from '@vmm/isa';
+import type { SiteKind } from './slow-sites.ts';
 
 export interface Meaning { readonly entry: InstructionEntry; readonly form: Form; readonly traits: Traits }
 /** A decoded instruction at `delta` bytes from the region's entry. */
@@ -11,6 +12,8 @@ export interface Step {
   readonly entry: InstructionEntry;
   readonly form: Form;
   readonly traits: Traits;
+  /** How it makes its accesses. */
+  readonly site: SiteKind;
 }
 /** What is known of an instruction by what its builder did once. */
 export interface Traits { readonly writesFlags: boolean; /** Vector registers are used where they lie in the state block. */ readonly touchesVectorState: boolean; readonly helpers: readonly string[] }
@@ -49,6 +52,8 @@ export interface CodeSource {
   newInstruction(): Instruction;
   /** What an instruction means to the CPU at hand; undefined if it cannot be translated (rare ones call TypeScript). */
   meaning(inst: Instruction): Meaning | undefined;
+  /** How the instruction at a host address makes its accesses. */
+  siteKind(host: number): SiteKind;
   /** How often the block at a host address has been executed, as a part of how often the one was that the region is made for; 1 also where a region has it. */
   heat(host: number, delta: number): number;
   /** Whether the function that a call calls is to be part of the region whatever its size; `host`: where it returns to. */
@@ -163,7 +168,7 @@ export class FlowGraph {
     const meaning = this.#source.meaning(inst);
     if (meaning === undefined) return undefined;
     this.#instructions++;
-    return { delta, inst, entry: meaning.entry, form: meaning.form, traits: meaning.traits };
+    return { delta, inst, entry: meaning.entry, form: meaning.form, traits: meaning.traits, site: this.#source.siteKind(host) };
   }
 
   /** The page of code that is in the region. */

@@ -1,6 +1,7 @@
 import type { MakerSurroundings } from './region-maker.ts';
 import { RegionMaker } from './region-maker.ts';
 import type { MadeBatch, RegionJob, RegionMaking } from './region-job.ts';
+import type { SiteKind } from './slow-sites.ts';
 
 export interface BatchOptions {
   /** Regions that wait for each other to share a module. */
@@ -39,6 +40,7 @@ export class LocalMaking implements RegionMaking {
     this.#hotAgain.add(job.host);
   }
   inline(key: number, id: number): void { this.#maker.inline(key, id); }
+  site(key: number, kind: SiteKind): void { this.#maker.site(key, kind); }
   gone(id: number): void { this.#maker.gone(id); }
 
   take(isUrgent: boolean): MadeBatch | undefined {

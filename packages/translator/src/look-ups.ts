@@ -2,6 +2,8 @@ import { TLB_ENTRY, TLB_USER_FLIP, VCPU_LAYOUT } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, Local, ValueType } from '@vmm/wasm';
 import type { RegionCode } from './region-code.ts';
+import { SITE_KIND } from './slow-sites.ts';
+import type { SiteKind } from './slow-sites.ts';
 
 /** As `access` of the core wants it: read, write, read and write. */
 export type AccessKind = 0 | 1 | 3;
@@ -10,7 +12,7 @@ export interface LookUp { readonly entry: Expr; readonly hits: Expr }
 
 const VALUE_NUMBER: Readonly<Record<ValueType, number>> = { i32: 1, i64: 2, f32: 3, f64: 4, v128: 5 };
 const ENTRY_MASK = w.i32((VCPU_LAYOUT.tlbEntries - 1) * VCPU_LAYOUT.tlbEntryBytes);
-const TLB_SHIFT = 7;
+const TLB_SHIFT = 7, PAGE = 4096;
 
 /** From linear to host addresses: TLB probes written out in place, or functions of the module that end in the core's slow path. Linear addresses are words of the mode. */
 export class LookUps {
@@ -41,23 +43,29 @@ export class LookUps {
   }
 
   /** (linear) -> host address or 0. */
-  finder(bytes: number, kind: AccessKind): FunctionRef { return this.#function(bytes, kind); }
+  finder(bytes: number, kind: AccessKind, site: SiteKind = SITE_KIND.usual): FunctionRef { return this.#function(bytes, kind, site); }
   /** (linear, value) -> whether it was stored. */
-  storer(bytes: number, value: ValueType): FunctionRef { return this.#function(bytes, 1, value); }
+  storer(bytes: number, value: ValueType, site: SiteKind = SITE_KIND.usual): FunctionRef { return this.#function(bytes, 1, site, value); }
   /** Functions of the module, so that a site is small; V8 inlines them where code is hot. */
-  #function(bytes: number, kind: AccessKind, value?: ValueType): FunctionRef {
+  #function(bytes: number, kind: AccessKind, site: SiteKind, value?: ValueType): FunctionRef {
     const { module, word, isUser, is64 } = this.#code;
-    const name = (((bytes * 4 + kind) * 8 + (value === undefined ? 0 : VALUE_NUMBER[value])) * 2 + (isUser ? 1 : 0)) * 2 + (is64 ? 1 : 0);
+    const name = ((((bytes * 4 + kind) * 8 + (value === undefined ? 0 : VALUE_NUMBER[value])) * 3 + site) * 2 + (isUser ? 1 : 0)) * 2 + (is64 ? 1 : 0);
     let known = this.#functions.get(name);
     if (known === undefined) {
       known = module.declare(value === undefined ? [word] : [word, value], ['i32']);
-      module.fill(known, (fn) => { this.#define(fn, bytes, kind, value !== undefined); });
+      module.fill(known, (fn) => { this.#define(fn, bytes, kind, site, value); });
       this.#functions.set(name, known);
     }
     return known;
   }
-  #define(fn: FunctionBuilder, bytes: number, kind: AccessKind, stores: boolean): void {
-    const code = this.#code, { core } = code, linear = fn.param(0);
+  #define(fn: FunctionBuilder, bytes: number, kind: AccessKind, site: SiteKind, value: ValueType | undefined): void {
+    const stores = value !== undefined;
+    if (site !== SITE_KIND.direct) this.#tryAlone(fn, bytes, kind, stores);
+    if (site === SITE_KIND.across && bytes > 1 && bytes <= 8 && kind !== 3 && value !== 'f32' && value !== 'f64') this.#tryAcross(fn, bytes, stores);
+    this.#askCore(fn, site === SITE_KIND.direct ? this.#code.core.slowAccess : this.#code.core.access, bytes, kind, stores);
+  }
+  #tryAlone(fn: FunctionBuilder, bytes: number, kind: AccessKind, stores: boolean): void {
+    const code = this.#code, linear = fn.param(0);
     const { entry, hits } = this.#lookUp(fn, linear, bytes, kind, code.loadWord('tlbTag'));
     fn.if(hits, () => {
       const host = this.hostAt(linear, entry);
@@ -65,7 +73,37 @@ export class LookUps {
       fn.store((bytes * 8) as w.Width, host, 0, fn.param(1));
       fn.return(w.i32(1));
     }, undefined, true);
-    const slow = core.access.call(code.low(linear), code.is64 ? w.wrap(w.shrU(linear, w.i64(32))) : w.i32(0), w.i32(bytes), w.i32(kind));
+  }
+  /** The access ends in another page, and the TLB has both. */
+  #tryAcross(fn: FunctionBuilder, bytes: number, stores: boolean): void {
+    const code = this.#code, first = fn.param(0), last = w.add(first, code.constant(bytes - 1));
+    const offset = w.and(code.low(first), w.i32(PAGE - 1));
+    fn.if(w.gtU(offset, w.i32(PAGE - bytes)), () => {
+      const tag = code.loadWord('tlbTag'), [low, high] = [this.#lookUp(fn, first, 1, stores ? 1 : 0, tag), this.#lookUp(fn, fn.let(last), 1, stores ? 1 : 0, tag)];
+      fn.if(w.and(low.hits, high.hits), () => {
+        const from = fn.let(this.hostAt(first, low.entry)), to = fn.let(w.sub(this.hostAt(last, high.entry), w.i32(bytes - 1)));
+        if (stores) this.#storeAcross(fn, bytes, from, to, offset);
+        else this.#loadAcross(fn, bytes, from, to, offset);
+      });
+    }, undefined, false);
+  }
+  /** Both pages' words, each with bytes that belong to the other, make one, which is found in the bounce buffer. */
+  #loadAcross(fn: FunctionBuilder, bytes: number, from: Expr, to: Expr, offset: Expr): void {
+    const width = (bytes * 8) as 16 | 32 | 64, inFirst = w.extendU(w.shl(w.sub(w.i32(PAGE), offset), w.i32(3)));
+    const upper = fn.let(w.shl(w.i64(-1), inFirst)), bounce = this.#code.privateBase + VCPU_LAYOUT.bounce;
+    const word = w.or(w.and(w.load('i64', width, from), w.xor(upper, w.i64(-1))), w.and(w.load('i64', width, to), upper));
+    fn.store(64, w.i32(0), bounce, word);
+    fn.return(w.i32(bounce));
+  }
+  #storeAcross(fn: FunctionBuilder, bytes: number, from: Expr, to: Expr, offset: Expr): void {
+    const value = fn.param(1), inFirst = fn.let(w.sub(w.i32(PAGE), offset));
+    const bits = fn.let(value.type === 'i64' ? value : w.extendU(value));
+    for (let i = 0; i < bytes; i++) fn.store(8, w.add(w.select(w.gtS(inFirst, w.i32(i)), from, to), w.i32(i)), 0, w.wrap(w.shrU(bits, w.i64(8 * i))));
+    fn.return(w.i32(1));
+  }
+  #askCore(fn: FunctionBuilder, access: FunctionRef, bytes: number, kind: AccessKind, stores: boolean): void {
+    const code = this.#code, { core } = code, linear = fn.param(0);
+    const slow = access.call(code.low(linear), code.is64 ? w.wrap(w.shrU(linear, w.i64(32))) : w.i32(0), w.i32(bytes), w.i32(kind));
     if (!stores) { fn.return(slow); return; }
     const host = fn.let(slow);
     fn.if(w.eqz(host), () => { fn.return(w.i32(0)); });

@@ -5,6 +5,7 @@ import { formKey } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import type { Meaning, Traits } from './flow-graph.ts';
 import { RegionCode } from './region-code.ts';
+import { SITE_KIND } from './slow-sites.ts';
 import { TranslatorMachine } from './translator-machine.ts';
 
 /** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
@@ -54,7 +55,7 @@ export class Meanings {
     try {
       module.define([], ['i32'], (fn) => {
         const machine = new TranslatorMachine(new RegionCode(fn, module, core, privateBase, inst.mode === 64 ? MODE.CODE64 : MODE.CODE32), new Map());
-        machine.frame.around(() => undefined, () => { machine.run({ delta: 0, inst, entry, form, traits: UNKNOWN }, 1); });
+        machine.frame.around(() => undefined, () => { machine.run({ delta: 0, inst, entry, form, traits: UNKNOWN, site: SITE_KIND.usual }, 1); });
         traits = { writesFlags: machine.flags.writes > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState, helpers: [...machine.code.usedHelpers] };
       });
     } catch {

@@ -2,6 +2,9 @@ import * as w from '@vmm/wasm';
 import type { Expr, ValueType } from '@vmm/wasm';
 import type { AccessKind, LookUps } from './look-ups.ts';
 import type { OpenWindows } from './open-windows.ts';
+import type { Step } from './flow-graph.ts';
+import { SITE_KIND } from './slow-sites.ts';
+import type { SiteKind } from './slow-sites.ts';
 import type { RegionCode } from './region-code.ts';
 
 /** Loads and stores at linear addresses (i64): through an open window, else by a look-up in place or by call. What faults leaves. */
@@ -20,11 +23,20 @@ export class MemoryAccess {
     this.#leaveFault = leaveFault;
   }
 
+  /** Of the instruction at hand. */
+  #site: SiteKind = SITE_KIND.usual;
+
+  begin(step: Step): void { this.#site = step.site; }
+
+  /** What an open window has; nothing if that is never where the access goes. */
+  #near(linear: Expr, bytes: number, kind: AccessKind): ReturnType<OpenWindows['find']> { return this.#site === SITE_KIND.direct ? undefined : this.#windows.find(linear, bytes, kind); }
+  get #inlines(): boolean { return this.inlinesLookUps && this.#site !== SITE_KIND.direct; }
+
   /** As look-ups want it: i32 outside long mode. */
   #narrow(linear: Expr): Expr { return this.#code.is64 ? linear : w.narrowed(linear); }
 
   load(linear: Expr, bytes: number, type: ValueType): Expr {
-    const { fn } = this.#code, near = this.#windows.find(linear, bytes, 0), width = (bytes * 8) as w.Width;
+    const { fn } = this.#code, near = this.#near(linear, bytes, 0), width = (bytes * 8) as w.Width;
     if (near === undefined) return fn.let(w.load(type, width, this.host(linear, bytes, 0)));
     const value = fn.local(type);
     fn.if(fn.get(near.host), () => { fn.set(value, w.load(type, width, fn.get(near.host), near.at)); }, () => {
@@ -33,10 +45,10 @@ export class MemoryAccess {
     return fn.get(value);
   }
   store(linear64: Expr, bytes: number, value: Expr): void {
-    const { fn } = this.#code, linear = this.#narrow(linear64), storer = this.#lookUps.storer(bytes, value.type);
+    const { fn } = this.#code, linear = this.#narrow(linear64), storer = this.#lookUps.storer(bytes, value.type, this.#site);
     const byCall = (what: Expr): void => { fn.unless(storer.call(linear, what), this.#leaveFault, false); };
-    const near = this.#windows.find(linear64, bytes, 1);
-    if (near === undefined && !this.inlinesLookUps) { byCall(value); return; }
+    const near = this.#near(linear64, bytes, 1);
+    if (near === undefined && !this.#inlines) { byCall(value); return; }
     const stored = fn.let(value), width = (bytes * 8) as w.Width;
     if (near === undefined) {
       const { entry, hits } = this.#lookUps.inPlace(linear, bytes, 1);
@@ -46,8 +58,8 @@ export class MemoryAccess {
 
   /** Host address (i32) of bytes that may be used as asked. */
   host(linear64: Expr, bytes: number, kind: AccessKind): Expr {
-    const { fn } = this.#code, linear = this.#narrow(linear64), near = this.#windows.find(linear64, bytes, kind);
-    if (near === undefined && !this.inlinesLookUps) return this.#hostByCall(linear, bytes, kind);
+    const { fn } = this.#code, linear = this.#narrow(linear64), near = this.#near(linear64, bytes, kind);
+    if (near === undefined && !this.#inlines) return this.#hostByCall(linear, bytes, kind);
     const host = fn.local('i32'), byCall = (): void => { this.#hostByCall(linear, bytes, kind, host); };
     if (near === undefined) {
       const { entry, hits } = this.#lookUps.inPlace(linear, bytes, kind);
@@ -57,7 +69,7 @@ export class MemoryAccess {
   }
   #hostByCall(linear: Expr, bytes: number, kind: AccessKind, host = this.#code.fn.local('i32')): Expr {
     const { fn } = this.#code;
-    fn.set(host, this.#lookUps.finder(bytes, kind).call(linear));
+    fn.set(host, this.#lookUps.finder(bytes, kind, this.#site).call(linear));
     fn.unless(fn.get(host), this.#leaveFault, false);
     return fn.get(host);
   }

@@ -6,6 +6,7 @@ export class OwnedMap<Owner extends object, Value> {
   get size(): number { return this.#entries.size; }
   has(key: number): boolean { return this.#entries.has(key); }
   get(key: number): Value | undefined { return this.#entries.get(key)?.value; }
+  ownerOf(key: number): Owner | undefined { return this.#entries.get(key)?.owner; }
 
   set(owner: Owner, key: number, value: Value): void {
     this.delete(key);

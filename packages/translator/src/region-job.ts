@@ -1,5 +1,6 @@
 import type { CodePage } from './flow-graph.ts';
 import type { Recipe } from './recipe.ts';
+import type { SiteKind } from './slow-sites.ts';
 
 /** A region that the vCPU's thread wants. Plain data: it may go to another thread. */
 export interface RegionJob {
@@ -14,6 +15,8 @@ export interface RegionJob {
   readonly modeKey: number;
   /** How often the block that made it wanted has been executed: what its blocks' heat is measured by. */
   readonly executions: number;
+  /** There is a region for this entry, which is to be another: that others have its code does not matter. */
+  readonly isRemake: boolean;
   /** What it consisted of when it was made before. */
   readonly recipe?: Recipe | undefined;
 }
@@ -54,6 +57,8 @@ export interface RegionMaking {
   add(job: RegionJob): void;
   /** A call out of a region, by where it returns to, is to have its function in the region when that is made again. */
   inline(key: number, id: number): void;
+  /** How an instruction, by key, makes its accesses from now on. */
+  site(key: number, kind: SiteKind): void;
   /** The region is not in use any more. */
   gone(id: number): void;
   /** What has been made since the last time. `isUrgent`: do not wait for company. */

@@ -15,6 +15,8 @@ import { MissingHelper, RegionCode } from './region-code.ts';
 import { RegionEmitter } from './region.ts';
 import { codeKey, isOfCode, recipeOf } from './recipe.ts';
 import type { Recipe } from './recipe.ts';
+import { SITE_KIND } from './slow-sites.ts';
+import type { SiteKind } from './slow-sites.ts';
 import type { MadeBatch, MadeRegion, RegionJob } from './region-job.ts';
 import { TranslatorMachine } from './translator-machine.ts';
 
@@ -55,6 +57,8 @@ export class RegionMaker {
   readonly #sizes = new OwnedMap<Known, number>();
   /** Keys of blocks that regions have. */
   readonly #blocks = new OwnedMap<Known, true>();
+  /** Instructions that do not make their accesses as most do, by key. */
+  readonly #sites = new Map<number, SiteKind>();
   #drafts: Draft[] = [];
   /** Keys of blocks in regions that the vCPU's thread has not seen yet, with the batch they are in. */
   readonly #unseen = new Map<number, number>();
@@ -81,7 +85,7 @@ export class RegionMaker {
   /** Finds out what the region for a job consists of. False: its code is on its way already, in another one. */
   add(job: RegionJob): boolean {
     const start = performance.now(), { host, modeKey } = job;
-    const isNew = !this.#unseen.has(blockKey(host, modeKey));
+    const isNew = job.isRemake || !this.#unseen.has(blockKey(host, modeKey));
     if (isNew) this.#draft(job);
     else this.#covered.push(job.id);
     this.#ms += performance.now() - start;
@@ -114,6 +118,7 @@ export class RegionMaker {
       mode, host, page,
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meanings.of(inst, modeKey),
+      siteKind: (at) => (this.#sites.size === 0 ? SITE_KIND.usual : this.#sites.get(blockKey(at, modeKey)) ?? SITE_KIND.usual),
       ...(recipe === undefined ? this.#byProfile(job, inlined) : byRecipe(recipe)),
     }, DEFAULT_LIMITS);
   }
@@ -166,6 +171,10 @@ export class RegionMaker {
   inline(key: number, id: number): void {
     const known = this.#known.get(id);
     if (known !== undefined) this.#inlined.set(known, key, true);
+  }
+  site(key: number, kind: SiteKind): void {
+    if (kind === SITE_KIND.usual) this.#sites.delete(key);
+    else this.#sites.set(key, kind);
   }
   gone(id: number): void {
     const known = this.#known.get(id);

@@ -6,6 +6,7 @@ import type { BatchOptions } from './local-making.ts';
 import { packRecipe } from './recipe.ts';
 import type { MakerSurroundings } from './region-maker.ts';
 import type { MadeBatch, RegionJob, RegionMaking } from './region-job.ts';
+import type { SiteKind } from './slow-sites.ts';
 
 const NONE = new Uint8Array();
 
@@ -47,11 +48,15 @@ export class RemoteMaking implements RegionMaking {
     if (this.#local !== undefined) { this.#local.add(job); return; }
     this.#open.set(job.id, job);
     const { id, slot, host, lo, hi, modeKey, executions } = job, recipe = job.recipe === undefined ? NONE : new Uint8Array(packRecipe(job.recipe).buffer);
-    this.#send(() => encode(TranslationMessages.job, { executions, id, slot, host, lo, hi, modeKey, recipe }, this.#ring));
+    this.#send(() => encode(TranslationMessages.job, { executions, id, slot, host, lo, hi, modeKey, isRemake: job.isRemake ? 1 : 0, recipe }, this.#ring));
   }
   inline(key: number, id: number): void {
     if (this.#local !== undefined) this.#local.inline(key, id);
     else this.#send(() => encode(TranslationMessages.inline, { key, id }, this.#ring));
+  }
+  site(key: number, kind: SiteKind): void {
+    if (this.#local !== undefined) this.#local.site(key, kind);
+    else this.#send(() => encode(TranslationMessages.site, { key, kind }, this.#ring));
   }
   gone(id: number): void {
     if (this.#local !== undefined) this.#local.gone(id);

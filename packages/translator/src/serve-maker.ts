@@ -4,6 +4,7 @@ import type { MakerConfig } from './maker-host.ts';
 import { unpackRecipe } from './recipe.ts';
 import { RegionMaker } from './region-maker.ts';
 import type { MadeBatch } from './region-job.ts';
+import type { SiteKind } from './slow-sites.ts';
 
 export interface MakerServerOptions {
   /** Plane `translation`. */
@@ -62,16 +63,21 @@ export class MakerServer {
     return isAny;
   }
   #take(): void {
-    const ring = this.#ring, { job, inline, gone, seen } = TranslationMessages;
+    const ring = this.#ring, { job, inline, site, gone, seen } = TranslationMessages;
     switch (ring.id) {
       case job.id: {
-        const { lo, hi, recipe, ...rest } = decode(job, ring);
-        this.#maker.add({ ...rest, lo: lo | 0, hi: hi | 0, recipe: unpackRecipe(new Int32Array(recipe.slice().buffer)) });
+        const { lo, hi, isRemake, recipe, ...rest } = decode(job, ring);
+        this.#maker.add({ ...rest, lo: lo | 0, hi: hi | 0, isRemake: isRemake !== 0, recipe: unpackRecipe(new Int32Array(recipe.slice().buffer)) });
         return;
       }
       case inline.id: {
         const { key, id } = decode(inline, ring);
         this.#maker.inline(key, id);
+        return;
+      }
+      case site.id: {
+        const { key, kind } = decode(site, ring);
+        this.#maker.site(key, kind as SiteKind);
         return;
       }
       case gone.id: this.#maker.gone(decode(gone, ring).id); return;

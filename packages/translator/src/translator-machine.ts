@@ -91,6 +91,7 @@ export class TranslatorMachine extends Machine {
     this.#operands.begin(step);
     this.#addresses.begin(step);
     this.windows.begin(step);
+    this.memory.begin(step);
   }
 
   // --- what is known ---

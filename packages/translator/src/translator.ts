@@ -1,9 +1,10 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { blockKey, MODE } from '@vmm/cpu';
-import type { CodeUnit, TranslationContext, Translator } from '@vmm/cpu';
+import type { CodeUnit, SlowCause, TranslationContext, Translator } from '@vmm/cpu';
 import type { Instruction } from '@vmm/decoder';
 import { linearPage } from './code-page.ts';
 import type { CodePage } from './flow-graph.ts';
+import { CallSamples } from './call-samples.ts';
 import { CodeMemory } from './code-memory.ts';
 import { Links } from './links.ts';
 import { DEFAULT_BATCH, LocalMaking } from './local-making.ts';
@@ -12,6 +13,7 @@ import { OwnedMap } from './owned-map.ts';
 import { RecipeStore } from './recipe-store.ts';
 import type { Recipe } from './recipe.ts';
 import { stampOf } from './region-maker.ts';
+import { SITE_KIND, SlowSites } from './slow-sites.ts';
 import type { MakerSurroundings } from './region-maker.ts';
 import type { MadeBatch, MadeRegion, RegionJob, RegionMaking } from './region-job.ts';
 
@@ -36,6 +38,8 @@ export interface TranslatorOptions {
   readonly recipes?: Uint8Array | undefined;
   /** Where regions are made. Default: on this thread. */
   readonly making?: RegionMaking;
+  /** One in so many slow accesses is looked at. Default 251. */
+  readonly slowPeriod?: number;
   /** Is told of every module that is made on this thread. */
   readonly onModule?: (bytes: Uint8Array) => void;
 }
@@ -48,13 +52,11 @@ interface Region {
   readonly pages: readonly CodePage[];
   readonly slot: number;
   readonly recipe: Recipe;
+  readonly contains: (host: number) => boolean;
   /** Out of use for a while, to see whether it is missed. */
   isOnTrial: boolean;
   readonly retire: () => void;
 }
-/** A call out of a region, by where it returns to. */
-interface CallSite { readonly region: Region; /** Distance of the return address from the region's entry. */ readonly delta: number; /** How long calls made here have run, as samples tell; what is long ago counts less. */ ms: number; sampledMs: number }
-
 const PAGE = 4096, HOT = 5000;
 /** Executions of a known block: at the next start of a program; after its region was dropped or its code overwritten, as a part of the threshold; while its region is on trial. */
 const WARM = 16, KNOWN_PART = 1 / 8, MISSED = 16;
@@ -63,10 +65,6 @@ const TRIAL_PART = 1 / 4;
 /** Table slots that are to be left. */
 const SPARE_SLOTS = 2048;
 const ALL_CALLS = 0x7fff_ffff;
-/** A sample stands for no longer than this: the host may have been elsewhere. */
-const MAX_SAMPLE_MS = 4;
-/** Of what samples said: a call must take about a quarter of the time to get anywhere, or its function had better stay where it is. */
-const HALF_LIFE_MS = 32;
 const MODES = [16, 32, 64] as const;
 const modeOf = (modeKey: number): 16 | 32 | 64 => MODES[modeKey & MODE.CODE_SIZE] ?? 16;
 
@@ -74,25 +72,27 @@ const modeOf = (modeKey: number): 16 | 32 | 64 => MODES[modeKey & MODE.CODE_SIZE
 export class RegionTranslator implements Translator {
   readonly hotThreshold: number;
   readonly quickThreshold: number;
-  readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, staleRegions: 0, translateMs: 0, untranslatable: 0, inlinedCalls: 0, knownRegions: 0, trials: 0, recalls: 0, evictions: 0 };
+  readonly slowPeriod: number;
+  readonly counters = { regions: 0, regionInstructions: 0, regionBytes: 0, modules: 0, regionDeaths: 0, staleRegions: 0, translateMs: 0, untranslatable: 0, inlinedCalls: 0, knownRegions: 0, trials: 0, recalls: 0, evictions: 0, adaptedSites: 0, revertedSites: 0 };
   readonly #context: TranslationContext;
-  readonly #options: { readonly maxDeathsPerPage: number; readonly inlineMs: number; readonly trialMs: number };
+  readonly #options: { readonly maxDeathsPerPage: number; readonly trialMs: number };
   readonly #making: RegionMaking;
   readonly #meanings: Meanings;
   readonly #links: Links;
   readonly #memory: CodeMemory<Region>;
   readonly #recipes = new RecipeStore();
+  readonly #slowSites = new SlowSites();
   /** By page of guest memory. */
   readonly #deaths = new Map<number, number>();
-  /** By key of the return address. */
-  readonly #sites = new OwnedMap<Region, CallSite>();
+  readonly #calls: CallSamples<Region>;
   /** By key, for blocks of regions: host address of the head of the innermost loop they are in there, 0 for none. */
   readonly #loopHeads = new OwnedMap<Region, number>();
   /** Regions in use, by key. */
   readonly #installed = new Map<number, Region>();
   readonly #byId = new Map<number, Region>();
+  /** Keys of regions to be made again, and where they were entered. */
+  readonly #outdated = new Map<number, { readonly rip: number; readonly hi: number }>();
   #made = 0;
-  #sampledMs = 0;
   #collectedMs = 0;
   /** Regions that are being made, and how often each one's entry became hot meanwhile. */
   readonly #jobs = new Map<number, RegionJob>();
@@ -101,11 +101,13 @@ export class RegionTranslator implements Translator {
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
     const { hotThreshold = HOT, quickThreshold = Math.ceil(hotThreshold / 4), maxDeathsPerPage = 40, maxCodeBytes = 24 * 2 ** 20, trialMs = 200, batchSize = DEFAULT_BATCH.batchSize, batchDelayMs = DEFAULT_BATCH.batchDelayMs, inlineMs = 12 } = options;
     this.#context = context;
-    this.#options = { maxDeathsPerPage, inlineMs, trialMs };
+    this.#options = { maxDeathsPerPage, trialMs };
     this.hotThreshold = hotThreshold;
     this.quickThreshold = quickThreshold;
+    this.slowPeriod = options.slowPeriod ?? 251;
     const around = surroundings(context);
     this.#meanings = new Meanings(around);
+    this.#calls = new CallSamples(inlineMs);
     this.#links = new Links(context.state.i32);
     this.#memory = new CodeMemory(maxCodeBytes);
     if (options.recipes !== undefined) this.#recipes.load(options.recipes, WARM);
@@ -114,7 +116,7 @@ export class RegionTranslator implements Translator {
 
   get deaths(): number { return this.counters.regionDeaths; }
   /** How much is remembered of regions; each entry goes with the region it is about. */
-  get notes(): number { return this.#sites.size + this.#loopHeads.size + this.#making.notes; }
+  get notes(): number { return this.#calls.size + this.#loopHeads.size + this.#making.notes; }
   /** Whether an instruction can be part of translated code in a mode. */
   translates(inst: Instruction, modeKey: number): boolean { return !inst.row.cpl0 && this.#meanings.of(inst, modeKey) !== undefined; }
 
@@ -146,7 +148,7 @@ export class RegionTranslator implements Translator {
     const { handlers } = this.#context;
     if (handlers.freeSlots <= 0) return;
     const hi = modeOf(modeKey) === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
-    const job: RegionJob = { id: ++this.#made, slot: handlers.takeSlot(), host, lo: rip | 0, hi, modeKey, executions, recipe };
+    const job: RegionJob = { id: ++this.#made, slot: handlers.takeSlot(), host, lo: rip | 0, hi, modeKey, executions, isRemake: this.#installed.has(blockKey(host, modeKey)), recipe };
     this.#jobs.set(job.id, job);
     this.#wanted.set(blockKey(host, modeKey), 0);
     this.#making.add(job);
@@ -165,21 +167,40 @@ export class RegionTranslator implements Translator {
 
   /** Between two slices: which call was open last. A caller whose calls take long is made again with the function in it. */
   #sample(): void {
-    const { state } = this.#context, now = performance.now(), ms = Math.min(now - this.#sampledMs, MAX_SAMPLE_MS);
-    const lo = state.lo('returnTo'), hi = state.hi('returnTo'), modeKey = state.get('modeKey');
-    this.#sampledMs = now;
+    const { state } = this.#context, ms = this.#calls.takeMs(), lo = state.lo('returnTo'), hi = state.hi('returnTo'), modeKey = state.get('modeKey');
     if ((lo & hi) === -1 || modeOf(modeKey) === 16) return;
     state.setWords('returnTo', -1, -1);
-    const key = blockKey(this.#context.tryFetch(lo, hi), modeKey), site = this.#sites.get(key);
-    if (site === undefined) return;
-    site.ms = site.ms * 2 ** ((site.sampledMs - now) / HALF_LIFE_MS) + ms;
-    site.sampledMs = now;
-    if (site.ms < this.#options.inlineMs) return;
-    const { region, delta } = site;
-    this.#sites.delete(key);
+    const key = blockKey(this.#context.tryFetch(lo, hi), modeKey), long = this.#calls.sample(key, ms);
+    if (long === undefined) return;
+    const { region, delta } = long;
     this.#making.inline(key, region.id);
     this.counters.inlinedCalls++;
     if (!this.#wanted.has(blockKey(region.host, modeKey))) this.#want(region.host, modeKey, (lo >>> 0) - delta, hi);
+  }
+
+  noteSlow(cause: SlowCause, lo: number, hi: number): void {
+    const { state } = this.#context, modeKey = state.get('modeKey'), mode = modeOf(modeKey), host = mode === 16 ? 0 : this.#context.tryFetch(lo, hi);
+    if (host === 0) return;
+    const key = blockKey(host, modeKey), kind = this.#slowSites.note(key, cause);
+    if (kind === undefined) return;
+    if (kind === SITE_KIND.usual) this.counters.revertedSites++;
+    else this.counters.adaptedSites++;
+    this.#making.site(key, kind);
+    for (const region of [...this.#installed.values()]) {
+      const page = region.modeKey === modeKey ? region.pages.find((each) => host >= each.host && host < each.host + PAGE) : undefined;
+      if (page === undefined || !region.contains(host)) continue;
+      const delta = page.page * PAGE + (host & PAGE - 1) - (region.host & PAGE - 1);
+      this.#outdated.set(blockKey(region.host, modeKey), { rip: (lo >>> 0) - delta, hi });
+    }
+  }
+  /** Regions with instructions whose kind has changed are made again, otherwise as they were. */
+  #remake(): void {
+    for (const [key, { rip, hi }] of this.#outdated) {
+      if (this.#wanted.has(key)) continue;
+      this.#outdated.delete(key);
+      const region = this.#installed.get(key);
+      if (region !== undefined) this.#want(region.host, region.modeKey, rip, hi, this.hotThreshold, region.recipe);
+    }
   }
 
   mayGoOn(code: number, lo: number, hi: number): boolean {
@@ -197,6 +218,7 @@ export class RegionTranslator implements Translator {
   poll(): void {
     this.#sample();
     this.#take(false);
+    if (this.#outdated.size > 0) this.#remake();
     if (this.#memory.isFull || this.#context.handlers.freeSlots < SPARE_SLOTS) this.#collect();
   }
 
@@ -299,7 +321,7 @@ export class RegionTranslator implements Translator {
       exits.push({ target, word });
       this.#links.attach(target, word, blocks.regionAt(at, modeKey));
     }
-    for (let i = 0; i < made.calls.length; i += 2) this.#sites.set(region, blockKey(made.calls[i]! >>> 0, modeKey), { region, delta: made.calls[i + 1]!, ms: 0, sampledMs: 0 });
+    for (let i = 0; i < made.calls.length; i += 2) this.#calls.add(region, blockKey(made.calls[i]! >>> 0, modeKey), made.calls[i + 1]!);
     this.#putInUse(region);
     this.counters.regions++;
     this.counters.regionInstructions += made.instructions;
@@ -351,11 +373,12 @@ export class RegionTranslator implements Translator {
       }
       handlers.releaseSlot(slot);
       for (const { host: at } of pages) blocks.unwatch(at, unit);
-      for (const notes of [this.#sites, this.#loopHeads]) notes.release(region);
+      this.#calls.release(region);
+      this.#loopHeads.release(region);
       this.#making.gone(id);
       this.#memory.gone(region);
     };
-    const region: Region = { id, host, modeKey, pages, slot, recipe, isOnTrial: false, retire };
+    const region: Region = { id, host, modeKey, pages, slot, recipe, contains: (at) => unit.overlaps(at, 1), isOnTrial: false, retire };
     return { region, unit };
   }
 }

@@ -63,7 +63,7 @@ export class RandomGuest {
       memory: this.#memory, model: CPU_MODELS['host-like'], createMmu: (context) => new EptMmu(context), callouts: FPU_CALLOUTS,
       clock: { readTsc: () => random.next64(), tscHz: 1e9 }, ports: { read: () => random.next(), write: () => undefined },
       interrupts: { pending: () => this.#isPending, takeNmi: () => random.below(300) === 0, acknowledge: () => { this.#isPending = false; return 0x20 + random.below(16); } },
-      ...(translated ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: 40, batchSize: 4, batchDelayMs: 0 }) } : {}),
+      ...(translated ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: 40, batchSize: 4, batchDelayMs: 0, slowPeriod: 7 }) } : {}),
     });
   }
 

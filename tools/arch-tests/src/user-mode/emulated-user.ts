@@ -44,7 +44,7 @@ function bootSegment(selector: number): BootSegment {
 }
 
 /** Everything is translated as soon as it has run. */
-const TRANSLATE_ALL = { hotThreshold: 1, batchSize: 1, maxDeathsPerPage: 1e9 };
+const TRANSLATE_ALL = { hotThreshold: 1, batchSize: 1, maxDeathsPerPage: 1e9, slowPeriod: 5 };
 const VERSIONS = ['mapVersion', 'jumpVersion'] as const;
 /** Runs before the one that counts, so that it finds its blocks translated. */
 const WARM_UPS = 2;
