@@ -335,7 +335,7 @@ export class BlockCache {
     if (known === undefined) {
       const { entry, form } = this.lower(inst, modeKey);
       // what stays with the interpreter ends its block, so that the code behind it can be translated
-      known = { number: this.#o.handlers.numberFor(form, entry), ends: (entry.ends ?? inst.row.endsBlock) || inst.row.cpl0 };
+      known = { number: this.#o.handlers.numberFor(form, entry), ends: (entry.ends ?? inst.row.endsBlock) !== false || inst.row.cpl0 };
       this.#handlerOf.set(quick, known);
     }
     return known;

@@ -17,7 +17,7 @@ export type { InterruptPort, MmuContext, RunResult, VcpuOptions } from './vcpu.t
 export type { ModuleStore } from './module-store.ts';
 export type { InterpreterGeometry } from './interpreter-module.ts';
 export { REPEATS_A_TURN, tlbEntry, WRITES } from './interpreter-machine.ts';
-export { jumpEntry } from './interpreter-module.ts';
+export { findJump } from './jump-table.ts';
 export type { InterpreterCore } from './interpreter-machine.ts';
 export { entryFor, formOf, quickKey } from './lowering.ts';
 export { MODE } from './mode.ts';

@@ -20,10 +20,12 @@ export interface InterpreterCore {
   readonly commit: FunctionRef;
   readonly callout: FunctionRef;
   /**
-   * Goes on, from wherever a called region has left, until control is where the call returns to: (status, return address, calls open, caller, its entry)
-   * -> `returned`, or a status to leave with.
+   * Goes on, from wherever a called region has left, until control is where the call returns to: (status, return address, calls open, caller, its entry,
+   * its mode key, its `tlbTag`) -> `returned`, or a status to leave with.
    */
   readonly finishCall: FunctionRef;
+  /** Goes on where a transfer has led, in whatever mode, in the region that was reached there before: () -> a region's status. Whoever called looks at itself then. */
+  readonly goOn: FunctionRef;
   readonly helpers: HelperFunctions;
 }
 
@@ -256,7 +258,9 @@ export class InterpreterMachine extends Machine {
     this.exits.dispatch();
   }
   override instructionsLeft(): Expr { return this.state32('budget'); }
-  dispatch(): void { this.exits.dispatch(); }
+  transferOr(isDone: () => Expr, name: CalloutName, args: readonly Expr[] = [], size = 4): void {
+    this.fn.if(isDone(), () => { this.exits.dispatch(); }, () => { this.uncommon(name, args, size); });
+  }
   repeat(): void {
     this.setState64('rip', this.currentIp());
     // a repeated instruction counts once, when it is over, however many parts it is done in; single steps are ended by the count and corrected outside

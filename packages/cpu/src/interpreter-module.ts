@@ -9,6 +9,8 @@ import type { Expr, FunctionBuilder, FunctionRef, Label, ValueType } from '@vmm/
 import { InterpreterMachine, tlbEntry, tlbWanted, WRITES } from './interpreter-machine.ts';
 import type { InterpreterCore } from './interpreter-machine.ts';
 import { VECTOR } from './architecture.ts';
+import { defineFinishCall, defineGoOn } from './call-code.ts';
+import { noteJump } from './jump-table.ts';
 import { CHECK, MODE } from './mode.ts';
 import { BLOCK_HEADER, EXIT, HANDLER_STATUS, RECORD } from './record.ts';
 import { defineSystemFunctions } from './system-functions.ts';
@@ -34,7 +36,7 @@ export const TABLE_SIZE = 32768;
 const CORE_TYPES: Readonly<Record<Exclude<keyof InterpreterCore, 'helpers'>, readonly [readonly ValueType[], readonly ValueType[]]>> = {
   access: [['i32', 'i32', 'i32', 'i32'], ['i32']], slowAccess: [['i32', 'i32', 'i32', 'i32'], ['i32']], probeRead: [['i64', 'i32'], ['i32']], probeWrite: [['i64', 'i32', 'i32'], ['i32']], address: [['i32', 'i32'], ['i64']], offset: [['i32'], ['i64']],
   segmentLinear: [['i32', 'i64', 'i32'], ['i64']], commit: [[], ['i32']], callout: [['i32', 'i32'], ['i32']],
-  finishCall: [['i32', 'i64', 'i32', 'i32', 'i64'], ['i32']],
+  finishCall: [['i32', 'i64', 'i32', 'i32', 'i64', 'i32', 'i64'], ['i32']], goOn: [[], ['i32']],
 };
 
 function importMachine(module: ModuleBuilder, geometry: InterpreterGeometry): void {
@@ -205,11 +207,7 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
         fn.if(region, () => {
           fn.set(previous, w.i32(0));
           fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
-          const jump = fn.let(jumpEntry(w.wrap(fn.get(rip)))), jumps = geometry.privateBase + VCPU_LAYOUT.jumps;
-          fn.store(64, jump, jumps, fn.get(rip));
-          fn.store(32, jump, jumps + 8, w.or(w.load('i32', 32, w.i32(0), at('tlbTag')), w.load('i32', 32, w.i32(0), at('jumpVersion'))));
-          fn.store(32, jump, jumps + 12, w.or(region, w.shl(key, w.i32(16))));
-          fn.store(8, w.and(w.wrap(w.shrU(fn.get(rip), w.i64(12))), w.i32(VCPU_LAYOUT.jumpPages - 1)), jumps + VCPU_LAYOUT.jumpEntries * 16, w.i32(1));
+          noteJump(fn, geometry.privateBase, fn.get(rip), region, key);
           fn.store(64, w.i32(0), at('returnTo'), returnTo);
           fn.store(32, w.i32(0), at('callDepth'), depth);
           fn.unless(isNested, () => { fn.store(32, w.i32(0), at('callsInDoubt'), w.i32(0)); });
@@ -303,25 +301,6 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
   });
 }
 
-/** See `InterpreterCore.finishCall`. */
-function defineFinishCall(module: ModuleBuilder, stateBase: number, run: FunctionRef, mayGoOn: FunctionRef): FunctionRef {
-  const word = (field: 'mapVersion' | 'modeKey' | 'callsInDoubt'): Expr => w.load('i32', 32, w.i32(0), stateBase + STATE[field]);
-  const tag = (): Expr => w.load('i64', 64, w.i32(0), stateBase + STATE.tlbTag);
-  return module.define(['i32', 'i64', 'i32', 'i32', 'i64'], ['i32'], (fn) => {
-    const depth = fn.param(2), entry = fn.param(4);
-    const setDoubt = (calls: Expr): void => { fn.store(32, w.i32(0), stateBase + STATE.callsInDoubt, calls); };
-    const before = [fn.let(word('mapVersion')), fn.let(word('modeKey')), fn.let(tag())] as const;
-    const status = fn.let(run.call(fn.param(0), fn.param(1), depth));
-    const differs = w.or(w.or(w.ne(before[0], word('mapVersion')), w.ne(before[1], word('modeKey'))), w.ne(before[2], tag()));
-    fn.if(w.and(differs, w.ltS(word('callsInDoubt'), depth)), () => { setDoubt(depth); });
-    fn.if(w.and(w.eq(status, w.i32(HANDLER_STATUS.returned)), w.geS(word('callsInDoubt'), depth)), () => {
-      fn.unless(mayGoOn.call(fn.param(3), w.wrap(entry), w.wrap(w.shrU(entry, w.i64(32)))), () => { fn.return(w.i32(HANDLER_STATUS.dispatch)); });
-      setDoubt(w.sub(depth, w.i32(1)));
-    });
-    fn.return(status);
-  });
-}
-
 /** Bring flags that translated code left as operation and operands into `flagResult` and `flagAux`. */
 function defineSettleFlags(module: ModuleBuilder, stateBase: number, helpers: HelperFunctions): FunctionRef {
   const at = (field: keyof typeof STATE): number => stateBase + STATE[field];
@@ -365,10 +344,6 @@ function defineLimitCheck(module: ModuleBuilder, stateBase: number): FunctionRef
   });
 }
 
-/** Byte offset of the jump table's entry for the low word of an address. */
-export function jumpEntry(rip: Expr): Expr {
-  return w.shl(w.and(w.xor(rip, w.shrU(rip, w.i32(10))), w.i32(VCPU_LAYOUT.jumpEntries - 1)), w.i32(4));
-}
 /** A slot: host address, mode key, first record, region. So many of them in a row may hold a block, the one that came last in front. */
 export const BLOCK_HASH = { slotBytes: 16, ways: 4 } as const;
 const HASH_MULTIPLIER = 0x9e37_79b1 | 0, ROW_BITS = Math.log2(VCPU_LAYOUT.blockHashEntries / BLOCK_HASH.ways), ROW_BYTES_LOG2 = Math.log2(BLOCK_HASH.ways * BLOCK_HASH.slotBytes);
@@ -397,7 +372,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   const offset = defineOffset(module, geometry);
   const run = module.declare(['i32', 'i64', 'i32'], ['i32']);
   const core: InterpreterCore = {
-    helpers, finishCall: defineFinishCall(module, stateBase, run, mayGoOn), access, slowAccess, commit, callout, offset, segmentLinear,
+    helpers, finishCall: defineFinishCall(module, stateBase, run, mayGoOn), goOn: defineGoOn(module, geometry.privateBase), access, slowAccess, commit, callout, offset, segmentLinear,
     probeRead: defineProbe(module, geometry, access, 0, w.i32(0)),
     probeWrite: defineProbe(module, geometry, access, 8, undefined),
     address: module.define(['i32', 'i32'], ['i64'], (fn) => {

@@ -6,8 +6,8 @@ export interface InstructionEntry {
   readonly run: (m: Machine) => void;
   /** Facts beyond operand kinds and sizes that the builder tests; others are left out of the form, so that forms are shared. */
   readonly uses?: readonly FormFact[];
-  /** Ends a block: control transfers and anything after which the run loop must look again. */
-  readonly ends?: boolean;
+  /** Ends a block: control transfers and anything after which the run loop must look again; `block`: the interpreter's alone, which charges whole blocks to the budget. */
+  readonly ends?: boolean | 'block';
 }
 
 export type InstructionTable = Readonly<Record<string, InstructionEntry>>;

@@ -1,6 +1,5 @@
 /** SDM vol 1 §7.3.8 and chapter 6: jumps, calls, returns, loops, software interrupts. */
 import * as w from '@vmm/wasm';
-import type { CalloutName } from './callout-names.ts';
 import { EXCEPTION } from './exceptions.ts';
 import { CONDITIONS } from './integer-move.ts';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
@@ -130,11 +129,6 @@ function enter(m: Machine): void {
   setStackPointer(m, last);
 }
 
-/** `isDone`: a function of the interpreter's module has set rip and the mode; otherwise nothing has happened yet. */
-export function transferOr(m: Machine, isDone: w.Expr, name: CalloutName, args: readonly w.Expr[] = [], size = 4): void {
-  m.when(isDone, () => { m.dispatch(); }, () => { m.uncommon(name, args, size); });
-}
-
 const transfer = (run: (m: Machine) => void): InstructionEntry => ({ uses: ['size', 'stack'], ends: true, run });
 
 export const CONTROL: InstructionTable = {
@@ -145,15 +139,15 @@ export const CONTROL: InstructionTable = {
   jmpf: transfer((m) => { const { selector, offset } = farTarget(m); m.callout('far_jump', [selector, offset], m.size); }),
   callf: transfer((m) => { const { selector, offset } = farTarget(m); m.callout('far_call', [selector, offset], m.size); }),
   retf: transfer((m) => { m.callout('far_return', [m.hasOperand(0) ? w.and(m.immediate64(0), w.i64(0xffff)) : w.i64(0)], m.size); }),
-  iret: transfer((m) => { transferOr(m, m.helper('interruptReturn', w.i32(m.size)), 'iret', [], m.size); }),
+  iret: transfer((m) => { m.transferOr(() => m.helper('interruptReturn', w.i32(m.size)), 'iret', [], m.size); }),
   int: {
     ends: true,
     run(m) {
       const vector = m.let(w.and(m.immediate64(0), w.i64(0xff)));
-      transferOr(m, m.helper('softwareInterrupt', w.wrap(vector), m.nextIp()), 'int_n', [vector]);
+      m.transferOr(() => m.helper('softwareInterrupt', w.wrap(vector), m.nextIp()), 'int_n', [vector]);
     },
   },
-  int3: { ends: true, run: (m) => { transferOr(m, m.helper('softwareInterrupt', w.i32(EXCEPTION.BP), m.nextIp()), 'int3'); } },
+  int3: { ends: true, run: (m) => { m.transferOr(() => m.helper('softwareInterrupt', w.i32(EXCEPTION.BP), m.nextIp()), 'int3'); } },
   int1: { ends: true, run: (m) => { m.callout('int1'); } },
   into: { ends: true, run: (m) => { m.when(m.flag('o'), () => { m.callout('into'); }); m.dispatchNext(); } },
   loop: loop(() => undefined),

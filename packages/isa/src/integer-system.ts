@@ -5,7 +5,6 @@ import { EXCEPTION } from './exceptions.ts';
 import type { CalloutName } from './callout-names.ts';
 import { ES, FS, GS, RAX, RBX, RCX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
-import { transferOr } from './integer-control.ts';
 import { GP } from './sse-access.ts';
 import { popValue, push, setStackPointer, stackPointer } from './stack.ts';
 
@@ -143,14 +142,14 @@ export const SYSTEM: InstructionTable = {
   pushf: { uses: ['stack', 'size'], ends: false, run: pushFlags },
   popf: { uses: ['stack', 'size'], ends: false, run: popFlags },
   in: { ends: true, run: portIn }, out: { ends: true, run: portOut },
-  cpuid: { run: identify }, rdtsc: { ends: true, run: (m) => { readTimeStamp(m, 'rdtsc'); } }, rdtscp: { ends: true, run: (m) => { readTimeStamp(m, 'rdtscp'); } }, rdpmc: simple('rdpmc'),
+  cpuid: { run: identify }, rdtsc: { ends: 'block', run: (m) => { readTimeStamp(m, 'rdtsc'); } }, rdtscp: { ends: 'block', run: (m) => { readTimeStamp(m, 'rdtscp'); } }, rdpmc: simple('rdpmc'),
   rdmsr: { run: readMsr }, wrmsr: { ends: true, run: (m) => { orElse(m, m.helper('setBaseRegister', m.register(RCX, 4), joined(m)), 'wrmsr'); } },
   xgetbv: simple('xgetbv'), xsetbv: simple('xsetbv', { ends: true }), clts: { ends: true, run: (m) => { m.when(isSystem(m), () => { m.setState32('cr0', w.and(m.state32('cr0'), w.i32(~TASK_SWITCHED))); }, () => { m.uncommon('clts'); }); } },
   wbinvd: simple('wbinvd'), wbnoinvd: simple('wbinvd'), invd: simple('invd'),
-  syscall: { ends: true, uses: ['mode'], run: (m) => { transferOr(m, m.helper('syscall', m.nextIp()), 'syscall', [], m.form.mode / 8); } },
-  sysret: { ends: true, uses: ['size'], run: (m) => { transferOr(m, m.helper('sysret', w.i32(m.size)), 'sysret', [], m.size); } },
-  sysenter: { ends: true, uses: ['mode'], run: (m) => { transferOr(m, m.helper('sysenter'), 'sysenter', [], m.form.mode / 8); } },
-  sysexit: { ends: true, uses: ['size'], run: (m) => { transferOr(m, m.helper('sysexit', w.i32(m.size)), 'sysexit', [], m.size); } },
+  syscall: { ends: true, uses: ['mode'], run: (m) => { m.transferOr(() => m.helper('syscall', m.nextIp()), 'syscall', [], m.form.mode / 8); } },
+  sysret: { ends: true, uses: ['size'], run: (m) => { m.transferOr(() => m.helper('sysret', w.i32(m.size)), 'sysret', [], m.size); } },
+  sysenter: { ends: true, uses: ['mode'], run: (m) => { m.transferOr(() => m.helper('sysenter'), 'sysenter', [], m.form.mode / 8); } },
+  sysexit: { ends: true, uses: ['size'], run: (m) => { m.transferOr(() => m.helper('sysexit', w.i32(m.size)), 'sysexit', [], m.size); } },
   swapgs: { ends: false, run: (m) => { orElse(m, m.helper('swapgs'), 'swapgs'); } },
   rsm: simple('rsm', { ends: true }), serialize: simple('serialize', { ends: true }),
   ud0: undefinedOpcode, ud1: undefinedOpcode, ud2: undefinedOpcode,

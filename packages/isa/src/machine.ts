@@ -258,8 +258,11 @@ export abstract class Machine {
   abstract instructionsLeft(): Expr;
   /** Continue with the next instruction through a fresh dispatch (pending events, mode and code are looked at again). */
   abstract dispatchNext(): void;
-  /** Leave to dispatch; state.rip has been set. */
-  abstract dispatch(): void;
+  /**
+   * A transfer of control that a function of the interpreter's module does in the state block, where it sets rip and the mode; where it has done nothing (0)
+   * TypeScript does it. Ends the instruction.
+   */
+  abstract transferOr(isDone: () => Expr, name: CalloutName, args?: readonly Expr[], size?: number): void;
   /** Run this same instruction again through dispatch (interruptible string instructions). */
   abstract repeat(): void;
 

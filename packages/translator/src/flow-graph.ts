@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { decode, NEED_MORE } from '@vmm/decoder';
+import { decode, NEED_MORE, OpKind } from '@vmm/decoder';
 import type { Instruction } from '@vmm/decoder';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import type { SiteKind } from './slow-sites.ts';
@@ -164,7 +164,7 @@ export class FlowGraph {
     let length = decode(bytes, at, PAGE, this.#source.mode, inst);
     if (length === NEED_MORE) length = this.#decodeCrossing(delta, bytes.subarray(at), inst);
     if (length <= 0) return undefined;
-    if (inst.row.cpl0) return undefined;
+    if (!isTranslated(inst)) return undefined;
     const meaning = this.#source.meaning(inst);
     if (meaning === undefined) return undefined;
     this.#instructions++;
@@ -305,6 +305,14 @@ export class FlowGraph {
     }
   }
 }
+
+/**
+ * Privileged instructions that are part of regions: they change no mapping and no right that code around them takes for granted, and most of what they are
+ * used for is done without TypeScript.
+ */
+const PRIVILEGED = new Set(['swapgs', 'sysret', 'sysexit', 'clts']);
+/** Whether regions contain an instruction, if its meaning can be translated. */
+export function isTranslated({ row, opKind }: Instruction): boolean { return !row.cpl0 || PRIVILEGED.has(row.mnemonic) || (row.mnemonic === 'mov' && opKind[1] === OpKind.cr); }
 
 const isRelative = (step: Step): boolean => step.form.operands[0]?.kind === 'imm' && step.inst.row.mnemonic.startsWith('j') && !step.inst.row.mnemonic.endsWith('f');
 export const isCall = (step: Step): boolean => step.inst.row.mnemonic === 'call' && step.form.operands[0]?.kind === 'imm';

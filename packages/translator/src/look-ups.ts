@@ -27,6 +27,8 @@ export class LookUps {
     this.#tag = code.fn.local(code.word);
   }
 
+  /** `tlbTag` as this code takes it to be (i64). */
+  tag(): Expr { return this.#code.wide(this.#code.fn.get(this.#tag)); }
   load(): void { this.#code.fn.set(this.#tag, this.#code.loadWord('tlbTag')); }
 
   inPlace(linear: Expr, bytes: number, kind: AccessKind): LookUp { return this.#lookUp(this.#code.fn, linear, bytes, kind, this.#code.fn.get(this.#tag)); }

@@ -136,6 +136,21 @@ export class RegionFrame {
     this.#goOut();
   }
 
+  /** Leaves by a transfer that a function of the main module does (`isDone`) in the state block, where everything is stored for it; what it has not done is the interpreter's. */
+  transfer(isDone: () => Expr): void {
+    const { fn, core } = this.#code, { delta, left, budget } = this.#place;
+    this.#flags.ready();
+    this.#flags.flushForExit();
+    this.#flags.store();
+    this.#place.payForExit();
+    this.#place.goTo(delta);
+    this.#place.store();
+    fn.later(() => { this.#registers.store(); });
+    fn.if(isDone(), () => { fn.returnCall(core.goOn.index, []); }, undefined, true);
+    this.#code.store32('budget', w.add(fn.get(budget), w.i32(left)));
+    fn.return(w.i32(delta === 0 ? HANDLER_STATUS.interpret : HANDLER_STATUS.dispatch));
+  }
+
   /** At a loop's head, at a distance or at the target that the place was told: return now and then, so that events are seen and the function can be replaced by optimized code. */
   pollEvents(delta: number | undefined): void {
     const { fn } = this.#code;
@@ -179,7 +194,7 @@ export class RegionFrame {
     fn.later(() => { this.#registers.load(); });
   }
   #enter(slot: Local, outer: Expr, after: number): void {
-    const { fn, regionType, core, number } = this.#code, depth = fn.let(this.#code.load32('callDepth'));
+    const { fn, regionType, core, number, modeKey } = this.#code, depth = fn.let(this.#code.load32('callDepth'));
     fn.if(w.geS(depth, w.i32(MAX_CALL_DEPTH)), () => {
       this.#code.store64('returnTo', outer);
       fn.returnCallIndirect(regionType, [w.i32(0)], fn.get(slot));
@@ -187,7 +202,7 @@ export class RegionFrame {
     this.#code.store32('callDepth', w.add(depth, w.i32(1)));
     const status = fn.let(w.callIndirectExpr(regionType, 'i32', [w.i32(0)], fn.get(slot)));
     fn.if(w.ne(status, w.i32(HANDLER_STATUS.returned)), () => {
-      const finished = fn.let(core.finishCall.call(status, this.#place.at(after), w.add(depth, w.i32(1)), w.i32(number), this.#place.at(0)));
+      const finished = fn.let(core.finishCall.call(status, this.#place.at(after), w.add(depth, w.i32(1)), w.i32(number), this.#place.at(0), w.i32(modeKey), this.#lookUps.tag()));
       fn.if(w.ne(finished, w.i32(HANDLER_STATUS.returned)), () => { fn.return(finished); }, undefined, false);
       this.#lookUps.load();
     }, undefined, false);

@@ -1,5 +1,6 @@
 import { assemble } from '@vmm/assembler';
 import { CPU_MODELS, Vcpu } from '@vmm/cpu';
+import { decode, Instruction } from '@vmm/decoder';
 import { MachineMemory } from '@vmm/memory';
 import { EptMmu } from '@vmm/mmu-ept';
 import { RegionTranslator } from './translator.ts';
@@ -68,14 +69,22 @@ function descriptors(memory: MachineMemory, bits: 32 | 64, ring: 0 | 3, handler:
   }
 }
 
+/** The first instruction of a program that a row is about. */
+function instructionOf({ mnemonics }: SensitiveRow, bytes: Uint8Array, bits: 32 | 64): Instruction {
+  const inst = new Instruction();
+  for (let at = 0; !mnemonics.includes(inst.row?.mnemonic); at += inst.length) decode(bytes, at, bytes.length, bits, inst);
+  return inst;
+}
+
 /** Runs a row's instruction many times and says by counters and faults how the engine dealt with it. */
 export function observe(row: SensitiveRow, bits: 32 | 64, ring: 0 | 3, policy: Policy): Rule {
   const memory = new MachineMemory({ ramBytes: RAM_BYTES });
+  let translator: RegionTranslator | undefined;
   const vcpu = new Vcpu({
     memory, model: CPU_MODELS['host-like'], createMmu: (context) => new EptMmu(context),
     ports: { read: () => 0xff, write: () => undefined }, interrupts: { pending: () => false, acknowledge: () => -1, takeNmi: () => false },
     clock: { tscHz: 1e9, readTsc: () => 0n, readTscNumber: () => 0, toleranceInstructions: 100 },
-    ...(policy === 'bare' ? { createTranslator: (context) => new RegionTranslator(context, { hotThreshold: 2, batchSize: 1, batchDelayMs: 0 }) } : {}),
+    ...(policy === 'bare' ? { createTranslator: (context) => translator = new RegionTranslator(context, { hotThreshold: 2, batchSize: 1, batchDelayMs: 0 }) } : {}),
   });
   const { bytes, symbols } = program(row, bits, ring), symbol = (name: string): number => Number(symbols.get(name));
   memory.guest.writeBytes(CODE, bytes);
@@ -97,6 +106,7 @@ export function observe(row: SensitiveRow, bits: 32 | 64, ring: 0 | 3, policy: P
   state.setBig('sysenterCs', 8n);
   state.setBig('sysenterEip', BigInt(symbol('sysenter_entry')));
   state.setBig('sysenterEsp', BigInt(STACK));
+  const isTranslated = row.isOnce && translator?.translates(instructionOf(row, bytes, bits), state.get('modeKey')) === true;
   let fault: number | undefined;
   vcpu.onException = (vector) => { fault ??= vector; };
   let result = 'slice';
@@ -106,5 +116,6 @@ export function observe(row: SensitiveRow, bits: 32 | 64, ring: 0 | 3, policy: P
   if (state.lo('gpr', 5) !== 0) throw new Error(`${row.name} did not come to its end: ${result} at ${state.big('rip').toString(16)}`);
   if ((vcpu.counters()['callouts'] ?? 0) >= (row.isOnce ? 1 : TURNS)) return 'callout';
   // what ran once was not worth translating
-  return policy === 'bare' && !row.isOnce && (vcpu.counters()['untranslatable'] ?? 0) === 0 ? 'inline' : 'in-cache';
+  if (row.isOnce) return isTranslated ? 'inline' : 'in-cache';
+  return policy === 'bare' && (vcpu.counters()['untranslatable'] ?? 0) === 0 ? 'inline' : 'in-cache';
 }

@@ -23,7 +23,7 @@ import { RegionFrame } from './region-frame.ts';
 
 /** How the last instruction of a block goes on; the region's emitter turns it into structured control flow. */
 export type Outcome = { readonly type: 'next' } | { readonly type: 'dynamic'; readonly target: Expr } | { readonly type: 'branch'; readonly condition: Expr } | { readonly type: 'jump' } | { readonly type: 'leave' };
-const NEXT: Outcome = { type: 'next' };
+const NEXT: Outcome = { type: 'next' }, LEFT: Outcome = { type: 'leave' };
 
 /** What is known statically at a point of the code. */
 export interface Known { readonly pending: Pending; readonly nearby: Nearby; readonly owed: number; readonly checked: ReadonlySet<string> }
@@ -226,9 +226,12 @@ export class TranslatorMachine extends Machine {
   #needWideBranch(): void { if (this.size === 2) throw new Error('16-bit branch'); }
   dispatchNext(): void {
     this.frame.leaveTo(this.place.after);
-    this.outcome = { type: 'leave' };
+    this.outcome = LEFT;
   }
-  dispatch(): void { throw new Error('not in translated code'); }
+  transferOr(isDone: () => Expr): void {
+    this.frame.transfer(isDone);
+    this.outcome = LEFT;
+  }
   repeat(): void {
     const { fn } = this, again = this.#again;
     if (again === undefined) throw new Error(`${this.form.mnemonic} is repeated without a prefix`);

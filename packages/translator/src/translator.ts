@@ -3,6 +3,7 @@ import { blockKey, MODE } from '@vmm/cpu';
 import type { CodeUnit, SlowCause, TranslationContext, Translator } from '@vmm/cpu';
 import type { Instruction } from '@vmm/decoder';
 import { linearPage } from './code-page.ts';
+import { isTranslated } from './flow-graph.ts';
 import type { CodePage } from './flow-graph.ts';
 import { CallSamples } from './call-samples.ts';
 import { CodeMemory } from './code-memory.ts';
@@ -118,7 +119,7 @@ export class RegionTranslator implements Translator {
   /** How much is remembered of regions; each entry goes with the region it is about. */
   get notes(): number { return this.#calls.size + this.#loopHeads.size + this.#making.notes; }
   /** Whether an instruction can be part of translated code in a mode. */
-  translates(inst: Instruction, modeKey: number): boolean { return !inst.row.cpl0 && this.#meanings.of(inst, modeKey) !== undefined; }
+  translates(inst: Instruction, modeKey: number): boolean { return isTranslated(inst) && this.#meanings.of(inst, modeKey) !== undefined; }
 
   // --- what is wanted ---
 
