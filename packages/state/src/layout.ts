@@ -137,7 +137,7 @@ export const VCPU_LAYOUT = {
   jumps: 0xa_0000,
   jumpEntries: 16384,
   /** Directly behind them, a byte for each page that an entry may lie in, or a region trusts the mapping of, by page number: 0 where none does. */
-  jumpPages: 1024,
+  jumpPages: 65536,
   /** Computed jumps and calls that the interpreter made last, 16 bytes each: rip of the instruction, then of its target. See `computedNext`. */
   computed: 0xf_0000,
   computedEntries: 4096,
