@@ -80,7 +80,10 @@ export function defineModeFunctions(module: ModuleBuilder, stateBase: number): M
     const refresh = (index: number): void => { fn.callVoid(refreshSlot.index, [w.i32(index)]); };
     fn.if(w.and(w.xor(before, key), w.i32(SEGMENT_MODE)), () => {
       for (let index = SEG.ES; index <= SEG.GS; index++) refresh(index);
-    }, () => { refresh(SEG.CS); refresh(SEG.SS); });
+    }, () => {
+      // in 64-bit code theirs are always the same
+      fn.unless(is64, () => { refresh(SEG.CS); refresh(SEG.SS); });
+    });
     fn.unless(is64, () => { fn.callVoid(refreshFlat.index, []); });
     fn.callVoid(contextChanged.index, []);
   });

@@ -4,7 +4,7 @@ import { ATTRIBUTE, SEG } from './architecture.ts';
 import { MODE } from './mode.ts';
 import { VM86_ATTRIBUTES } from './segments.ts';
 import { giveUpIf, giveUpUnless } from './state-code.ts';
-import { descriptorOf, dplOf, hasAttributes, isNull } from './table-code.ts';
+import { attributesOf, baseOf, descriptorOf, dplOf, hasAttributes, isNull, limitOf } from './table-code.ts';
 import type { TableFunctions } from './table-code.ts';
 
 const PRESENT = ATTRIBUTE.P | ATTRIBUTE.S | ATTRIBUTE.ACCESSED;
@@ -47,6 +47,13 @@ export function defineLoadSegment(module: ModuleBuilder, t: TableFunctions): Fun
       const dpl = fn.let(dplOf(hi)), isConforming = has(ATTRIBUTE.CODE | ATTRIBUTE.CONFORMING, ATTRIBUTE.CODE | ATTRIBUTE.CONFORMING);
       const isInner = w.or(w.gtU(w.and(selector, w.i32(3)), dpl), w.gtU(state.word('cpl'), dpl));
       giveUpIf(fn, w.and(isInner, w.eqz(isConforming)));
+      // most loads bring what is there already
+      const word = fn.let(w.shl(index, w.i32(2))), base = state.long('segmentBase', 0, w.shl(index, w.i32(3)));
+      const differs = w.or(w.xor(state.word('segmentLimit', 0, word), limitOf(fn, lo, hi)), w.xor(state.word('segmentAttributes', 0, word), attributesOf(hi)));
+      fn.unless(w.or(differs, w.ne(base, w.extendU(baseOf(lo, hi)))), () => {
+        state.setWord(fn, 'selector', w.and(selector, w.i32(0xffff)), 0, word);
+        fn.return(w.i32(1));
+      });
       fn.callVoid(t.setSegment.index, [index, selector, lo, hi]);
     });
     fn.callVoid(t.refreshSegment.index, [index]);

@@ -32,13 +32,23 @@ export function defineSystemCalls(module: ModuleBuilder, t: TableFunctions): Sys
     state.setWord(fn, 'segmentLimit', w.i32(-1), 4 * index);
     state.setWord(fn, 'segmentAttributes', attributes, 4 * index);
   };
+  /** Whether `setFlat` changes nothing but privilege. */
+  const isFlat = (index: number, attributes: Expr): Expr => {
+    const differs = w.and(w.xor(state.word('segmentAttributes', 4 * index), attributes), w.i32(~DPL3));
+    return w.eqz(w.or(w.or(differs, w.ne(state.long('segmentBase', 8 * index), w.i64(0))), w.xor(state.word('segmentLimit', 4 * index), w.i32(-1))));
+  };
   /** `enter` of system-calls.ts, and the mode after it. */
-  const enter = (fn: FunctionBuilder, cpl: number, codeSelector: Expr, isTo64: Expr, stackSelector: Expr): void => {
-    const privilege = cpl === 3 ? DPL3 : 0;
-    setFlat(fn, SEG.CS, codeSelector, w.select(isTo64, w.i32(FLAT_CODE64 | privilege), w.i32(FLAT_CODE32 | privilege)));
-    setFlat(fn, SEG.SS, stackSelector, w.i32(FLAT_DATA | privilege));
+  const enter = (fn: FunctionBuilder, cpl: 0 | 3, codeSelector: Expr, isTo64: Expr, stackSelector: Expr): void => {
+    const privilege = cpl === 3 ? DPL3 : 0, stack = w.i32(FLAT_DATA | privilege);
+    const code = fn.let(w.select(isTo64, w.i32(FLAT_CODE64 | privilege), w.i32(FLAT_CODE32 | privilege)));
+    const isSameMode = fn.let(w.and(isFlat(SEG.CS, code), isFlat(SEG.SS, stack)));
+    setFlat(fn, SEG.CS, codeSelector, code);
+    setFlat(fn, SEG.SS, stackSelector, stack);
     state.setWord(fn, 'cpl', w.i32(cpl));
-    fn.callVoid(t.recomputeMode.index, []);
+    fn.if(isSameMode, () => {
+      state.setWord(fn, 'modeKey', w.or(key(~MODE.USER), w.i32(cpl === 3 ? MODE.USER : 0)));
+      fn.callVoid(t.contextChanged.index, []);
+    }, () => { fn.callVoid(t.recomputeMode.index, []); }, true);
   };
   const key = (mask: number): Expr => state.bits('modeKey', mask);
   const canSwitch = (fn: FunctionBuilder, mode: number): void => { giveUpUnless(fn, w.eq(key(mode | MODE.SINGLE_STEP), w.i32(mode))); };

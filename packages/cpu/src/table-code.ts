@@ -44,8 +44,7 @@ export function defineTableFunctions(module: ModuleBuilder, privateBase: number,
     setSegment: module.define(['i32', 'i32', 'i32', 'i32'], [], (fn) => {
       const [index, selector, lo, hi] = [fn.param(0), fn.param(1), fn.param(2), fn.param(3)] as const, word = fn.let(w.shl(index, w.i32(2)));
       state.setWord(fn, 'selector', w.and(selector, w.i32(0xffff)), 0, word);
-      const base = w.or(w.or(w.shrU(lo, w.i32(16)), w.shl(w.and(hi, w.i32(0xff)), w.i32(16))), w.and(hi, w.i32(0xff00_0000)));
-      state.setLong(fn, 'segmentBase', w.extendU(base), 0, w.shl(index, w.i32(3)));
+      state.setLong(fn, 'segmentBase', w.extendU(baseOf(lo, hi)), 0, w.shl(index, w.i32(3)));
       state.setWord(fn, 'segmentLimit', limitOf(fn, lo, hi), 0, word);
       state.setWord(fn, 'segmentAttributes', attributesOf(hi), 0, word);
     }),
@@ -72,6 +71,7 @@ export function defineTableFunctions(module: ModuleBuilder, privateBase: number,
   };
 }
 
+export function baseOf(lo: Expr, hi: Expr): Expr { return w.or(w.or(w.shrU(lo, w.i32(16)), w.shl(w.and(hi, w.i32(0xff)), w.i32(16))), w.and(hi, w.i32(0xff00_0000))); }
 /** Limit in bytes. */
 export function limitOf(fn: FunctionBuilder, lo: Expr, hi: Expr): Expr {
   const limit = fn.let(w.or(w.and(lo, w.i32(0xffff)), w.and(hi, w.i32(0xf_0000))));

@@ -82,10 +82,15 @@ export class Addresses {
     const { fn, is64, core } = this.#code;
     if (this.#isFlat(segment)) return is64 ? fn.let(offset) : w.extendU(fn.let(w.narrowed(offset)));
     if (is64) return fn.let(w.add(offset, this.#code.load64('segment', segment * 2)));
-    const linear = fn.let(core.segmentLinear.call(w.i32(segment * 16), offset, w.i32(bytes | (write ? WRITES : 0))));
-    // a failed check has recorded its fault and gives an address above 4 GiB
-    fn.if(w.wrap(w.shrU(linear, w.i64(32))), this.#leaveFault, undefined, false);
-    return linear;
+    const linear = fn.local('i32'), base = segment * 2, checks = w.wrap(w.shrU(this.#code.load64('segment', base + 1), w.i64(32)));
+    const from = fn.let(offset);
+    fn.if(checks, () => {
+      const checked = fn.let(core.segmentLinear.call(w.i32(segment * 16), from, w.i32(bytes | (write ? WRITES : 0))));
+      // a failed check has recorded its fault and gives an address above 4 GiB
+      fn.if(w.wrap(w.shrU(checked, w.i64(32))), this.#leaveFault, undefined, false);
+      fn.set(linear, w.wrap(checked));
+    }, () => { fn.set(linear, w.add(w.wrap(from), w.wrap(this.#code.load64('segment', base)))); }, false);
+    return w.extendU(fn.get(linear));
   }
   /** Bytes that a segment's limit allows: flat segments and those of long mode have none that a run could meet. */
   limit(segment: number): Expr { return this.#code.is64 || (segment !== FS && segment !== GS) ? w.i64(-1, 0x7fff_ffff) : w.i64(0); }
