@@ -307,10 +307,10 @@ export class FlowGraph {
 }
 
 /**
- * Privileged instructions that are part of regions: they change no mapping and no right that code around them takes for granted, and most of what they are
- * used for is done without TypeScript.
+ * Privileged instructions that are part of regions: they change no mapping and no right that code which is entered later or goes on later takes for granted
+ * (an INVLPG that does is left to TypeScript), and most of what they are used for is done without TypeScript.
  */
-const PRIVILEGED = new Set(['swapgs', 'sysret', 'sysexit', 'clts']);
+const PRIVILEGED = new Set(['swapgs', 'sysret', 'sysexit', 'clts', 'invlpg']);
 /** Whether regions contain an instruction, if its meaning can be translated. */
 export function isTranslated({ row, opKind }: Instruction): boolean { return !row.cpl0 || PRIVILEGED.has(row.mnemonic) || (row.mnemonic === 'mov' && opKind[1] === OpKind.cr); }
 

@@ -204,7 +204,7 @@ export class RegionEmitter {
       case 'leave': {
         const { outcome } = machine;
         if (outcome.type === 'dynamic') this.#indirect(block, outcome.target);
-        else if (outcome.type !== 'leave') machine.frame.leaveTo(block.endDelta);
+        else if (outcome.type !== 'leave') machine.frame.leaveTo(block.endDelta, this.#linkTo(block.endDelta));
         return;
       }
       case 'jump': this.#go(block, block.targets[0]!); return;

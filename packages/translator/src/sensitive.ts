@@ -44,8 +44,6 @@ const CALLED = rules(['callout', 'callout']);
 /** The common case is done by generated code; descriptors, privileges and modes that are not common are TypeScript's. */
 const CACHED = rules(['in-cache', 'in-cache'], ['inline', 'inline']);
 const CACHED_PRIVILEGED = rules(['in-cache', '#GP'], ['inline', '#GP']);
-/** Changes what code around it takes for granted of mappings or rights: not part of translated code. */
-const CACHED_APART = rules(['in-cache', '#GP']);
 /** Part of translated code where the flat mode stays. */
 const SEGMENT_LOAD = rules(['in-cache', 'in-cache'], ['inline', 'inline']);
 /** Answered from what TypeScript has answered before, or from the state. */
@@ -102,7 +100,7 @@ const ROWS: readonly Short[] = [
   ['LIDT', 'lidt', 'privileged', 'loads the IDT register', 'lidt [idt_image]', BOTH, PRIVILEGED],
   ['LLDT', 'lldt', 'privileged', 'loads the LDT register', 'xor eax, eax\nlldt ax', BOTH, PRIVILEGED],
   ['LTR', 'ltr', 'privileged', 'loads the task register', 'mov byte [GDT + 0x2d], 0x89\nmov eax, 0x28\nltr ax', BOTH, PRIVILEGED],
-  ['INVLPG', 'invlpg', 'privileged', 'drops a translation', 'invlpg [0x40000000]', BOTH, CACHED_APART],
+  ['INVLPG', 'invlpg', 'privileged', 'drops a translation', 'invlpg [0x40000000]', BOTH, CACHED_PRIVILEGED],
   ['INVPCID', 'invpcid', 'privileged', 'drops translations', 'xor eax, eax\ninvpcid @ax, [zeros]', BOTH, PRIVILEGED],
   ['INVD', 'invd', 'privileged', 'drops caches', 'invd', BOTH, PRIVILEGED],
   ['WBINVD, WBNOINVD', 'wbinvd wbnoinvd', 'privileged', 'writes caches back', 'wbinvd', BOTH, PRIVILEGED],
