@@ -94,9 +94,9 @@ export class EptMmu implements Mmu {
   }
 
   get counters(): MmuCounters {
-    const { invalidations, fills, revivals, references } = this.#refill.counters();
+    const { invalidations, fills, revivals, references, faults } = this.#refill.counters();
     const counters = this.#counters;
-    return { ...counters, invalidations: counters.invalidations + invalidations, walks: counters.walks + fills, fills: counters.fills + fills, revivals: counters.revivals + revivals, walkReferences: counters.walkReferences + references };
+    return { ...counters, invalidations: counters.invalidations + invalidations, walks: counters.walks + fills + faults, pageFaults: counters.pageFaults + faults, fills: counters.fills + fills, revivals: counters.revivals + revivals, walkReferences: counters.walkReferences + references };
   }
 
   defineAccess(module: ModuleBuilder, slow: FunctionRef): GeneratedAccess {
