@@ -6,6 +6,8 @@ export interface Timer {
   /** When it will fire, or fired last. */
   readonly deadlineNs: Nanoseconds;
   readonly isArmed: boolean;
+  /** Who waits for it looks at a clock when it fires, and counts nothing: a host that saves power may be late with it. Default false. */
+  mayBeLate: boolean;
   cancel(): void;
   /** Arms the timer (again) for `deadlineNs`; a deadline in the past fires at the next `runExpired()`. */
   reschedule(deadlineNs: Nanoseconds): void;

@@ -23,6 +23,11 @@ export class DeadlineHeap<Entry extends HeapEntry> {
     return this.#entries[0];
   }
 
+  /** In no order. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
   push(entry: Entry): void {
     entry.slot = this.#entries.length;
     this.#entries.push(entry);

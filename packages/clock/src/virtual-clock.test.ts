@@ -30,6 +30,17 @@ describe('VirtualClock', () => {
     expect(timer.isArmed).toBe(false);
   });
 
+  it('says when to wake up if timers that may be late are, and only those', () => {
+    const { clock } = at();
+    clock.schedule(10, () => {}).mayBeLate = true;
+    const punctual = clock.schedule(40, () => {});
+    expect(clock.nextDeadline()).toBe(10);
+    expect(clock.nextDeadline(20)).toBe(30);
+    expect(clock.nextDeadline(100)).toBe(40);
+    punctual.cancel();
+    expect(clock.nextDeadline(100)).toBe(110);
+  });
+
   it('does not run a timer which one that ran before it has cancelled or moved', () => {
     const { time, clock } = at();
     const cancelled = vi.fn();

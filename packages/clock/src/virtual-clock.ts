@@ -13,6 +13,7 @@ class VirtualTimer implements Timer, HeapEntry {
   deadlineNs: number;
   sequence = 0;
   slot = -1;
+  mayBeLate = false;
   /** Taken from the heap by the current `runExpired()` and not run yet. */
   isDue = false;
 
@@ -70,9 +71,12 @@ export class VirtualClock implements Clock {
     return timer;
   }
 
-  /** The earliest armed deadline, or Infinity. */
-  nextDeadline(): Nanoseconds {
-    return this.#earliest;
+  /** The earliest armed deadline, or Infinity. Timers that may be late count as so much later. */
+  nextDeadline(latenessNs: Nanoseconds = 0): Nanoseconds {
+    if (latenessNs === 0) return this.#earliest;
+    let earliest = Infinity;
+    for (const { deadlineNs, mayBeLate } of this.#heap.entries) earliest = Math.min(earliest, mayBeLate ? deadlineNs + latenessNs : deadlineNs);
+    return earliest;
   }
 
   /**

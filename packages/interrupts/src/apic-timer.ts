@@ -124,6 +124,8 @@ export class ApicTimer {
     if (deadlineNs === Infinity) this.#timer?.cancel();
     else if (this.#timer === undefined) this.#timer = this.#options.clock.schedule(deadlineNs, () => this.#expire());
     else this.#timer.reschedule(deadlineNs);
+    // who arms a one-shot timer keeps time by another clock
+    if (this.#timer !== undefined) this.#timer.mayBeLate = this.#tscDeadline !== 0 || !this.#isPeriodic;
   }
 
   #deadlineNs(): Nanoseconds {

@@ -295,6 +295,14 @@ describe('LocalApic timer', () => {
     expect(clock.nextDeadline()).toBe(Infinity);
   });
 
+  it.each([['TSC-deadline', 0x40031, true], ['one-shot', 0x31, true], ['periodic', 0x20031, false]])('may be late in %s mode, vector table entry %i: %s', (_, mode, mayBeLate) => {
+    const { apic, clock, write } = enabled({ tscToNs: (tsc) => tsc });
+    write(LVTT, mode);
+    apic.writeMsr(0x6e0, 40_000, 0);
+    write(TMICT, 1000);
+    expect(clock.nextDeadline(100) - clock.nextDeadline()).toBe(mayBeLate ? 100 : 0);
+  });
+
   it('has no deadline MSR without a TSC', () => {
     const { apic } = enabled();
     expect(apic.readMsr(0x6e0)).toBe(false);

@@ -34,7 +34,8 @@ export function createMachineClock(config: ClockConfig, { instructions, onEarlie
     const clock = new VirtualClock(loopTime.now, { onEarlierDeadline });
     return { clock, loopTime, startUnixMs: COUNTED_EPOCH_MS };
   }
-  const hostNowMs = (): number => performance.now();
+  // the global is found anew, through a getter, each time it is named
+  const hostClock = performance, hostNowMs = (): number => hostClock.now();
   const time = new HostTime({ hostNowMs, scale: config.scale, longestGapMs: LONGEST_GAP_MS });
   const clock = new VirtualClock(time.now, { onEarlierDeadline });
   return { clock, loopTime: new HostLoopTime(time, hostNowMs), startUnixMs: performance.timeOrigin + performance.now() };

@@ -1,6 +1,7 @@
 import type { HostTime, VirtualClock } from '@vmm/clock';
 import type { CallGate } from './call-gate.ts';
 import type { ControlBlock } from './control-block.ts';
+import { IdleTicks } from './idle-ticks.ts';
 
 /** What `Vcpu.run` answers. */
 export type RunResult = 'slice' | 'halt' | 'shutdown' | 'stopped';
@@ -61,6 +62,8 @@ export class RunLoop {
   #resume: (() => void) | undefined;
   #isPaused = false;
   #isDeadHaltTold = false;
+  readonly #ticks = new IdleTicks();
+  #idleAt = 0;
 
   constructor(parts: RunLoopParts) {
     this.#parts = parts;
@@ -121,14 +124,15 @@ export class RunLoop {
   }
 
   #idle(): void {
-    const { clock, time, block, interruptsEnabled, onDeadHalt, poll } = this.#parts;
+    const { vcpu, clock, time, block, interruptsEnabled, onDeadHalt, poll } = this.#parts;
     if (poll()) return; // the guest has begun to listen, and there was something to hear
     if (!interruptsEnabled() && !this.#isDeadHaltTold) {
       this.#isDeadHaltTold = true;
       onDeadHalt?.();
     }
-    const deadline = clock.nextDeadline();
-    const sleepMs = Math.min(LONGEST_SLEEP_MS, time.hostMsUntil(deadline));
+    const deadline = clock.nextDeadline(), latenessNs = this.#ticks.latenessNs(deadline, vcpu.instructions - this.#idleAt);
+    this.#idleAt = vcpu.instructions;
+    const sleepMs = Math.min(LONGEST_SLEEP_MS, time.hostMsUntil(clock.nextDeadline(latenessNs)));
     if (sleepMs > 0) {
       block.sleep(sleepMs);
       time.slept();
