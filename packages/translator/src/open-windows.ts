@@ -33,6 +33,9 @@ export class OpenWindows {
     this.#lookUps = lookUps;
   }
 
+  /** What the open windows need. */
+  locals(): ReadonlySet<Local> { return new Set([...this.nearby.values()].map(({ host }) => host)); }
+
   begin(step: Step): void {
     if (this.#located.size > 0) this.#located.clear();
     const openings = this.openings.get(step);

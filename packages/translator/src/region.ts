@@ -13,6 +13,8 @@ import type { Opening } from './windows.ts';
 import type { TranslatorMachine } from './translator-machine.ts';
 
 const PAGE = 4096;
+/** Of one block at a time. */
+const MOST_LOCALS = 150;
 const ACCESS_EXECUTE = 2;
 
 /** Emits one region: structured control flow from the dominator tree, each block through the instruction builders. */
@@ -173,12 +175,20 @@ export class RegionEmitter {
     this.#tree(outer);
   }
 
+  /** In the middle of a long block: the engine's graph of a function grows with locals times branches (90 MB for 2,700 locals). */
+  #recycleLocals(): void {
+    const { flags, windows, fn } = this.#machine;
+    if (flags.pending.type !== 'memory') flags.flush();
+    fn.recycleScoped(windows.locals());
+  }
+
   #code(block: FlowBlock): void {
     const machine = this.#machine;
     const count = block.steps.length;
     machine.memory.inlinesLookUps = this.loopHeads[block.id]! >= 0;
     if (count > 0) machine.place.spend(count);
     block.steps.forEach((step, i) => {
+      if (machine.fn.scopedLocals > MOST_LOCALS) this.#recycleLocals();
       machine.run(step, count - i);
     });
     switch (block.kind) {

@@ -73,6 +73,14 @@ export class FunctionBuilder {
     return result;
   }
 
+  /** How many locals the innermost scope holds. */
+  get scopedLocals(): number { return this.#scoped.at(-1)?.length ?? 0; }
+  /** Recycles the locals of the innermost scope before its end: nothing that follows gets one without setting it first, but for these. */
+  recycleScoped(kept: ReadonlySet<Local>): void {
+    const scope = this.#scoped.at(-1) ?? [];
+    for (const local of scope.splice(0)) (kept.has(local) ? scope : this.#free[local.type]).push(local);
+  }
+
   store(width: Width, address: Expr, offset: number, value: Expr): void {
     const code = storeCode(value.type, width);
     if (code === 0) throw new Error(`no ${width}-bit store of ${value.type}`);

@@ -77,6 +77,22 @@ describe('structured control flow', () => {
   });
 });
 
+it('recycles the locals of the innermost scope before its end, but for those named', () => {
+  new ModuleBuilder().define([], [], (fn) => {
+    const outer = fn.local('i32');
+    fn.scope(() => {
+      const kept = fn.local('i32'), gone = fn.local('i32');
+      expect(fn.scopedLocals).toBe(2);
+      fn.recycleScoped(new Set([kept]));
+      expect(fn.scopedLocals).toBe(1);
+      expect([fn.local('i32').index, fn.local('i32').index]).toEqual([gone.index, gone.index + 1]);
+    });
+    // each of them once, whenever it was recycled
+    const again = [0, 1, 2, 3].map(() => fn.local('i32').index);
+    expect(new Set([outer.index, ...again]).size).toBe(5);
+  });
+});
+
 describe('modules', () => {
   it('call forward-declared functions and through tables', () => {
     const module = new ModuleBuilder();
