@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { prepareMachine } from '@vmm/runtime';
 import { describeError } from './report.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
@@ -12,6 +13,9 @@ for (const [name, code] of Object.entries(SIGNALS)) {
     controller.abort(code);
   });
 }
+
+// V8 lets a heap grow to several times what lives in it: 90 MiB of garbage in the vCPU's worker, for no CPU time saved
+setFlagsFromString('--heap-growing-percent=40');
 
 const args = process.argv.slice(2);
 // the worker reads its program while this thread reads the rest of its own and the kernel
