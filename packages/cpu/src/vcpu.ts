@@ -1,5 +1,5 @@
 /* @hot: words of machine memory by computed index. */
-import { CALLOUT_ID, CALLOUT_NAMES, transcendentalTables } from '@vmm/isa';
+import { CALLOUT_ID, CALLOUT_NAMES, TRANSCENDENTAL_TABLES } from '@vmm/isa';
 import type { CalloutName } from '@vmm/isa';
 import type { MachineMemory } from '@vmm/memory';
 import type { AccessKind, Mmu, PagingModel } from '@vmm/paging';
@@ -137,7 +137,7 @@ export class Vcpu {
     state.set('faultVector', -1);
     state.set('timeStampTolerance', options.clock.toleranceInstructions ?? 0);
     ADDRESS_MASKS.forEach((mask, i) => { state.u64[(privateBase + VCPU_LAYOUT.masks >> 3) + i] = mask; });
-    state.u64.set(transcendentalTables(), privateBase + VCPU_LAYOUT.fpuTables >> 3);
+    state.u64.set(TRANSCENDENTAL_TABLES, privateBase + VCPU_LAYOUT.fpuTables >> 3);
     this.mmu = options.createMmu({
       memory, state, privateBase, model: pagingModelOf(options.model), lastSegmentWasStack: () => this.#noteRefusedAddress(),
       onCodeWrite: (host, size) => { this.blocks.written(host, size); },

@@ -1,3 +1,4 @@
+/* @precomputed */
 import { Imm, OpKind, parseOperandCode, Source, type OperandCode } from './operand-codes.ts';
 import type { Row } from './row.ts';
 import { rows } from './rows.ts';

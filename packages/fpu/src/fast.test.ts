@@ -3,7 +3,7 @@ import type { Expr, FunctionBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { describe, expect, it } from 'vitest';
 import { FIXED_BITS, LN2_FIXED, multiply, oddSeries, PI_FIXED } from './constants.ts';
-import { angle, logarithm2, logarithm2Plus1, powerLessOne, quotient, sineCosine, transcendentalTables } from './index.ts';
+import { angle, logarithm2, logarithm2Plus1, powerLessOne, quotient, sineCosine, TRANSCENDENTAL_TABLES } from './index.ts';
 import type { Approximation } from './index.ts';
 
 interface Operand { readonly sign: Expr; readonly exponent: Expr; readonly significand: Expr }
@@ -12,7 +12,7 @@ type Run = (sign: number, exponent: number, significand: bigint, sign2: number, 
 const TABLES_AT = 0x4000, ONE = 1n << FIXED_BITS;
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-new BigUint64Array(memory.buffer).set(transcendentalTables(), TABLES_AT >> 3);
+new BigUint64Array(memory.buffer).set(TRANSCENDENTAL_TABLES, TABLES_AT >> 3);
 function compile(emit: Emit): Run {
   const module = new ModuleBuilder();
   module.importMemory({ module: 'env', name: 'memory', minimumPages: 1, maximumPages: 1, shared: true });

@@ -5,4 +5,4 @@ export { logarithm2, logarithm2Plus1, times } from './fast-logarithm.ts';
 export { powerLessOne } from './fast-power.ts';
 export { angle, quotient } from './fast-quotient.ts';
 export { sineCosine } from './fast-sine.ts';
-export { transcendentalTables } from './tables.ts';
+export { TRANSCENDENTAL_TABLES } from './transcendental-tables.ts';

@@ -74,10 +74,8 @@ function arctangentTable(put: (at: number, value: bigint) => void): void {
   }
 }
 
-let made: BigUint64Array | undefined;
-/** All tables, low words at high offsets: a pair is (hi, lo). Made once. */
-export function transcendentalTables(): BigUint64Array {
-  if (made !== undefined) return made;
+/** All tables, low words at high offsets: a pair is (hi, lo). */
+export function makeTables(): BigUint64Array {
   const words = new BigUint64Array(TABLES.sizeBytes / 8);
   const put = (at: number, value: bigint): void => {
     words[at / 8] = BigInt.asUintN(64, value >> 64n);
@@ -87,7 +85,6 @@ export function transcendentalTables(): BigUint64Array {
   logarithmTable(put);
   powerTable(put);
   arctangentTable(put);
-  made = words;
   return words;
 }
 

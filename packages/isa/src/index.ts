@@ -4,7 +4,7 @@ export type { InstructionEntry, InstructionTable } from './entry.ts';
 export { EXCEPTION } from './exceptions.ts';
 export { formKey } from './form.ts';
 export type { Form, FormFact, OperandFact, OperandKind } from './form.ts';
-export { transcendentalTables } from '@vmm/fpu';
+export { TRANSCENDENTAL_TABLES } from '@vmm/fpu';
 export { defineHelpers } from './helpers.ts';
 export { INSTRUCTIONS } from './instructions.ts';
 export type { HelperFunctions } from './integer-helpers.ts';

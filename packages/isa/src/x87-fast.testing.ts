@@ -2,7 +2,7 @@
 import { STATE, StateView, VCPU_LAYOUT } from '@vmm/state';
 import { ModuleBuilder } from '@vmm/wasm';
 import type { FunctionRef } from '@vmm/wasm';
-import { transcendentalTables } from '@vmm/fpu';
+import { TRANSCENDENTAL_TABLES } from '@vmm/fpu';
 
 export type Functions = Readonly<Record<string, FunctionRef>>;
 export type Run = (...args: readonly (number | bigint)[]) => number | bigint;
@@ -19,7 +19,7 @@ export function makeSide(names: readonly string[], define: (module: ModuleBuilde
     module.export(name, ref);
   }
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }), state = new StateView(memory.buffer, VCPU_LAYOUT.state);
-  state.u64.set(transcendentalTables(), VCPU_LAYOUT.fpuTables >> 3);
+  state.u64.set(TRANSCENDENTAL_TABLES, VCPU_LAYOUT.fpuTables >> 3);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), { env: { memory } });
   return { state, run: (name) => exports[name] as Run };
 }

@@ -52,12 +52,12 @@ function keyOf({ root, packageFolder }: Program, sources: readonly string[]): st
 
 /** Beside its place, then renamed: it is there whole or not at all. */
 async function makeBundle({ root, packageFolder }: Program, sources: readonly string[], folder: string): Promise<void> {
-  const { rolldown } = await import('rolldown');
+  const [{ rolldown }, { precomputed }] = await Promise.all([import('rolldown'), import('./precomputed.ts')]);
   const workers = sources.filter((path) => path.endsWith('.worker.node.ts'));
   const input = Object.fromEntries([join(root, packageFolder, 'src', 'main.ts'), ...workers].map((path) => [/([^/\\]+)\.ts$/.exec(path)?.[1] ?? path, path]));
   const temporary = `${folder}.${process.pid}`;
   try {
-    const bundle = await rolldown({ input, platform: 'node', logLevel: 'silent' });
+    const bundle = await rolldown({ input, platform: 'node', logLevel: 'silent', plugins: [precomputed()] });
     await bundle.write({ dir: join(temporary, 'dist'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', format: 'esm' });
     await bundle.close();
     copyFileSync(join(root, packageFolder, 'package.json'), join(temporary, 'package.json'));

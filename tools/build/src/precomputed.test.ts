@@ -1,0 +1,47 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { precomputed } from './precomputed.ts';
+
+let folder: string;
+beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'precomputed-')); });
+afterEach(() => { rmSync(folder, { recursive: true }); });
+
+function file(text: string, name = 'module.ts'): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('a precomputed module', () => {
+  it('is what the module exports, without what computes it', async () => {
+    const loaded = await precomputed().load(file(`/* @precomputed */
+      const squares = (n: number): number[] => Array.from({ length: n }, (_, i) => i * i);
+      export const words = Int32Array.from(squares(5), (x) => -x);
+      export const wide = BigUint64Array.of(2n ** 64n - 1n);
+      export const view = words.subarray(2);
+      export const name = 'it\\'s "one"';
+      export const table = { squares: squares(3), nothing: null };`));
+    expect(loaded?.code).not.toContain('=>');
+    const made: unknown = await import(pathToFileURL(file(loaded?.code ?? '', 'made.mjs')).href);
+    expect({ ...(made as object) }).toEqual({
+      words: Int32Array.of(0, -1, -4, -9, -16), wide: BigUint64Array.of(2n ** 64n - 1n), view: Int32Array.of(-4, -9, -16), name: 'it\'s "one"', table: { squares: [0, 1, 4], nothing: null },
+    });
+  });
+
+  it('must be marked', async () => {
+    expect(await precomputed().load(file('export const one = 1;'))).toBeUndefined();
+  });
+
+  it.each(['() => 1', 'new Map()', '{ nested: [() => 1] }', '5n', 'undefined', '[new Uint8Array(1)]'])('holds no %s', async (value) => {
+    await expect(precomputed().load(file(`/* @precomputed */ export const bad = ${value};`))).rejects.toThrow('cannot write bad');
+  });
+
+  it.each(['decoder/src/tables.ts', 'fpu/src/transcendental-tables.ts'])('is %s', async (name) => {
+    const path = join(import.meta.dirname, '../../../packages', name);
+    expect(readFileSync(path, 'utf8')).toMatch(/^\/\* @precomputed \*\//);
+    expect((await precomputed().load(path))?.code).toContain('base64');
+  });
+});
