@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
@@ -40,6 +40,22 @@ describe('the bundled program', () => {
     utimesSync(join(root, 'packages/words/src/index.ts'), 1, 1);
     expect(await program()).not.toBe(path);
     expect(run(await program())).toBe('salut');
+  });
+
+  it('is found by the command itself while nothing has changed', async () => {
+    const command = join(root, 'packages/command/bin/vmm.js');
+    mkdirSync(dirname(command));
+    copyFileSync(join(import.meta.dirname, '../../../packages/cli/bin/vmm.js'), command);
+    expect(run(command)).toBe(''); // nothing is kept, and there is nothing here that could make it
+    await program();
+    expect(run(command)).toBe('hello');
+    file('packages/words/src/index.ts', `export const greeting: string = 'salut';\n`);
+    utimesSync(join(root, 'packages/words/src/index.ts'), 1, 1);
+    expect(run(command)).toBe('');
+    await program();
+    expect(run(command)).toBe('salut');
+    rmSync(join(root, 'packages/words/src/echo.worker.node.ts'));
+    expect(run(command)).toBe('');
   });
 
   it('does not depend on tests', async () => {

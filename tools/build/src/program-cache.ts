@@ -1,10 +1,11 @@
 /**
  * A command's program in a few files: reading some 400 sources one by one is half of the time to a guest's first instruction. A bundle belongs to
- * exactly the sources it was made of (names, sizes, times), so it is never stale; after an edit the next start makes a new one. Published packages have
+ * exactly the sources it was made of (names, sizes, times), so it is never stale; after an edit the next start makes a new one. What it was made of lies
+ * beside it in `sources.json`: a command that finds all of that unchanged need not come here. Published packages have
  * no part in this: they are built. Node only; no dependency but rolldown, which is loaded only to make a bundle.
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const KEPT_BUNDLES = 4;
@@ -20,10 +21,10 @@ export interface Program {
 export async function bundledProgram(program: Program): Promise<string | undefined> {
   const cache = join(program.root, 'node_modules', '.cache', 'program');
   const sources = listSources(program.root);
-  const folder = join(cache, keyOf(program, sources));
+  const stamps = stampsOf(program, sources), folder = join(cache, keyOf(stamps));
   const main = join(folder, 'dist', 'main.js');
   try {
-    if (!existsSync(main)) await makeBundle(program, sources, folder);
+    if (!existsSync(main)) await makeBundle(program, sources, stamps, folder);
     return main;
   } catch {
     return undefined; // read-only, full, no bundler: the sources themselves run
@@ -41,17 +42,22 @@ function sourcesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).map((name) => join(folder, name));
 }
 
-function keyOf({ root, packageFolder }: Program, sources: readonly string[]): string {
-  const hash = createHash('sha256').update(process.version);
-  for (const path of [...sources, join(root, 'pnpm-lock.yaml'), join(root, packageFolder, 'package.json')]) {
+/** Path from the root, size, time. */
+type Stamp = readonly [path: string, size: number, mtimeMs: number];
+
+function stampsOf({ root, packageFolder }: Program, sources: readonly string[]): Stamp[] {
+  return [...sources, join(root, 'pnpm-lock.yaml'), join(root, packageFolder, 'package.json')].map((path) => {
     const { size, mtimeMs } = statSync(path);
-    hash.update(`${relative(root, path)} ${size} ${mtimeMs}\n`);
-  }
-  return hash.digest('hex').slice(0, 32);
+    return [relative(root, path), size, mtimeMs];
+  });
+}
+
+function keyOf(stamps: readonly Stamp[]): string {
+  return createHash('sha256').update(JSON.stringify([process.version, stamps])).digest('hex').slice(0, 32);
 }
 
 /** Beside its place, then renamed: it is there whole or not at all. */
-async function makeBundle({ root, packageFolder }: Program, sources: readonly string[], folder: string): Promise<void> {
+async function makeBundle({ root, packageFolder }: Program, sources: readonly string[], stamps: readonly Stamp[], folder: string): Promise<void> {
   const [{ rolldown }, { precomputed }] = await Promise.all([import('rolldown'), import('./precomputed.ts')]);
   const workers = sources.filter((path) => path.endsWith('.worker.node.ts'));
   const input = Object.fromEntries([join(root, packageFolder, 'src', 'main.ts'), ...workers].map((path) => [/([^/\\]+)\.ts$/.exec(path)?.[1] ?? path, path]));
@@ -63,6 +69,7 @@ async function makeBundle({ root, packageFolder }: Program, sources: readonly st
     copyFileSync(join(root, packageFolder, 'package.json'), join(temporary, 'package.json'));
     // for what the program makes of itself at its first start (see `storeBesideProgram`)
     mkdirSync(join(temporary, 'kept'));
+    writeFileSync(join(temporary, 'sources.json'), JSON.stringify({ node: process.version, stamps }));
     renameSync(temporary, folder);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
