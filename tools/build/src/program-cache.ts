@@ -60,12 +60,15 @@ function keyOf(stamps: readonly Stamp[]): string {
 async function makeBundle({ root, packageFolder }: Program, sources: readonly string[], stamps: readonly Stamp[], folder: string): Promise<void> {
   const [{ rolldown }, { precomputed }] = await Promise.all([import('rolldown'), import('./precomputed.ts')]);
   const workers = sources.filter((path) => path.endsWith('.worker.node.ts'));
-  const input = Object.fromEntries([join(root, packageFolder, 'src', 'main.ts'), ...workers].map((path) => [/([^/\\]+)\.ts$/.exec(path)?.[1] ?? path, path]));
+  const nameOf = (path: string): string => /([^/\\]+)\.ts$/.exec(path)?.[1] ?? path;
   const temporary = `${folder}.${process.pid}`;
   try {
-    const bundle = await rolldown({ input, platform: 'node', logLevel: 'silent', plugins: [precomputed()] });
-    await bundle.write({ dir: join(temporary, 'dist'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', format: 'esm' });
-    await bundle.close();
+    // one after the other: programs that share no files are read in fewer of them
+    for (const path of [join(root, packageFolder, 'src', 'main.ts'), ...workers]) {
+      const bundle = await rolldown({ input: { [nameOf(path)]: path }, platform: 'node', logLevel: 'silent', plugins: [precomputed()] });
+      await bundle.write({ dir: join(temporary, 'dist'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', format: 'esm' });
+      await bundle.close();
+    }
     copyFileSync(join(root, packageFolder, 'package.json'), join(temporary, 'package.json'));
     // for what the program makes of itself at its first start (see `storeBesideProgram`)
     mkdirSync(join(temporary, 'kept'));
