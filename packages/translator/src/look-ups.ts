@@ -63,7 +63,7 @@ export class LookUps {
   #define(fn: FunctionBuilder, bytes: number, kind: AccessKind, site: SiteKind, value: ValueType | undefined): void {
     const stores = value !== undefined;
     if (site !== SITE_KIND.direct) this.#tryAlone(fn, bytes, kind, stores);
-    if (site === SITE_KIND.across && bytes > 1 && bytes <= 8 && kind !== 3 && value !== 'f32' && value !== 'f64') this.#tryAcross(fn, bytes, stores);
+    if (site === SITE_KIND.across && bytes > 1 && bytes <= 8 && kind === (stores ? 1 : 0) && value !== 'f32' && value !== 'f64') this.#tryAcross(fn, bytes, stores);
     this.#askCore(fn, site === SITE_KIND.direct ? this.#code.core.slowAccess : this.#code.core.access, bytes, kind, stores);
   }
   #tryAlone(fn: FunctionBuilder, bytes: number, kind: AccessKind, stores: boolean): void {

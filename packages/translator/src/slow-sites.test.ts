@@ -66,7 +66,14 @@ outer:  lea esi, [ebp + ${DATA + 4096 - 8}]
 again:
 ${sizes.map((register) => `mov ${register}, [${b}si]\nrol ${register}, 5\nadd ${register}, cl\nmov [${b}si], ${register}`.replaceAll(/add (\w+), cl/g, (_, wide: string) => `add ${wide}, ${String(77)}`)).join('\n')}
         movzx edx, word [${b}si + 1]
-        add edi, edx
+        add ebx, edx
+        xor dword [${b}si + 2], 0x5a5a
+        lea edi, [${b}si - 3]
+        mov edx, ecx
+        mov ecx, 3
+        rep stosd
+        mov ecx, edx
+        add ebx, [${b}si + 1]
         dec ecx
         jnz again
         dec ebp
