@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { prepareMachine } from '@vmm/runtime';
 import { describeError } from './report.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
@@ -13,11 +12,6 @@ for (const [name, code] of Object.entries(SIGNALS)) {
     controller.abort(code);
   });
 }
-
-// V8 lets a heap grow to several times what lives in it: 90 MiB of garbage in the vCPU's worker, for no CPU time saved
-setFlagsFromString('--heap-growing-percent=40');
-// nothing dies while the worker loads its program: no collections then
-setFlagsFromString('--min-semi-space-size=4');
 
 const args = process.argv.slice(2);
 // the worker reads its program while this thread reads the rest of its own and the kernel

@@ -9,13 +9,15 @@ import { CPU_MODEL_NAMES } from './cpu-models.ts';
 
 /** What a vCPU's worker makes new dies in the slice that made it: more room for it is only more resident memory. */
 const YOUNG_HEAP_MIB = 16;
+/** Ten times what it ever needed; V8 lets garbage pile up to several times what lives where more is allowed (90 MiB after many forks). */
+const OLD_HEAP_MIB = 1024;
 const prepared = new Map<string, WorkerHandle>();
 
 const host: MachineHost = {
   spawnVcpu: (name) => {
     const ready = prepared.get(name);
     prepared.delete(name);
-    return ready ?? spawnWorker(workerUrl('vcpu.worker.node', import.meta.url), { name, youngHeapMib: YOUNG_HEAP_MIB });
+    return ready ?? spawnWorker(workerUrl('vcpu.worker.node', import.meta.url), { name, youngHeapMib: YOUNG_HEAP_MIB, oldHeapMib: OLD_HEAP_MIB });
   },
   spawnConsole: (name) => spawnWorker(workerUrl('console.worker.node', import.meta.url), { name }),
   spawnTranslator: (name) => spawnWorker(workerUrl('translator.worker.node', import.meta.url), { name, youngHeapMib: YOUNG_HEAP_MIB }),
