@@ -2,7 +2,7 @@
 import { CALLOUT_ID, defineHelpers } from '@vmm/isa';
 import type { Form, HelperFunctions, InstructionEntry } from '@vmm/isa';
 import type { GeneratedAccess } from '@vmm/paging';
-import { STATE, VCPU_LAYOUT } from '@vmm/state';
+import { STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import { ModuleBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, Label, ValueType } from '@vmm/wasm';
@@ -207,7 +207,9 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
         fn.if(region, () => {
           fn.set(previous, w.i32(0));
           fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
-          noteJump(fn, geometry.privateBase, fn.get(rip), region, key);
+          const isKnown = w.eq(w.load('i64', 64, fn.get(entry), tlb + TLB_ENTRY.execTag), tlbWanted(state, fn.get(linear), w.i64(0)));
+          const isGlobal = w.and(isKnown, w.ne(w.load('i32', 32, fn.get(entry), tlb + TLB_ENTRY.global), w.i32(0)));
+          noteJump(fn, geometry.privateBase, fn.get(rip), region, key, isGlobal);
           fn.store(64, w.i32(0), at('returnTo'), returnTo);
           fn.store(32, w.i32(0), at('callDepth'), depth);
           fn.unless(isNested, () => { fn.store(32, w.i32(0), at('callsInDoubt'), w.i32(0)); });

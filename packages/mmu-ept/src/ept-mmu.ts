@@ -183,6 +183,8 @@ export class EptMmu implements Mmu {
 
   flushAll(): void {
     this.#tlb.endGeneration();
+    // those to global pages outlive the tag
+    forgetJumps(this.#state, this.#privateBase);
     this.#refill.configure(this.#walker, this.#isPlain);
     this.#refill.setRoot(this.#walker.rootLo, this.#walker.rootHi);
     this.#refill.setGeneration(this.#tlb.generation);

@@ -226,6 +226,7 @@ function emitRefill(fn: FunctionBuilder, memory: MachineMemory, privateBase: num
       fn.store(64, slot, privateBase + VCPU_LAYOUT.tlb + offset, w.select(w.and(rights, w.i32(right)), entryTag, w.i64(-1)));
     }
     fn.store(32, slot, privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend, w.sub(host, w.and(lo, w.i32(-4096))));
+    fn.store(32, slot, privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.global, w.and(w.load('i32', 32, slot, word(FULL.info)), w.i32(GLOBAL_BIT)));
     fn.if(w.and(w.ne(w.and(rights, w.i32(RIGHT.write)), w.i32(0)), w.eqz(w.and(attributes, w.i32(PAGE.STORABLE)))), () => {
       fn.drop(w.atomic('i32', ATOMIC_OR8, [w.shrU(physical, w.i32(12)), w.i32(PAGE.STORABLE)], attributesBase, 0));
     });

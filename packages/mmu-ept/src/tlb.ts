@@ -9,6 +9,7 @@ const READ = TLB_ENTRY.readTag / 4;
 const WRITE = TLB_ENTRY.writeTag / 4;
 const EXECUTE = TLB_ENTRY.execTag / 4;
 const ADDEND = TLB_ENTRY.addend / 4;
+const GLOBAL = TLB_ENTRY.global / 4;
 
 /** Words of a full entry (`Tlb.full`), 8 a slot. `info`: RIGHT bits, global bit, generation. `host` 0: not memory. */
 export const FULL = { pageTag: 0, hi: 1, info: 2, physLo: 3, physHi: 4, host: 5 } as const;
@@ -81,6 +82,7 @@ export class Tlb {
     i32[word + EXECUTE] = execute ? pageTag : -1;
     i32[word + EXECUTE + 1] = execute ? hi : -1;
     i32[word + ADDEND] = host - (pageTag & ~0xfff);
+    i32[word + GLOBAL] = full[at + FULL.info]! & GLOBAL_BIT;
     if (write && (attributes & PAGE.STORABLE) === 0) this.#memory.setAttribute(host >>> 0, PAGE.STORABLE);
   }
 

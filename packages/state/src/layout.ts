@@ -132,7 +132,8 @@ export const VCPU_LAYOUT = {
   records: 0x30_0000,
   recordsBytes: 0xc0_0000,
   /**
-   * What translated code reaches by computed jumps: 16 bytes an entry, rip, low word of `tlbTag` with `jumpVersion`, then table slot | mode key << 16.
+   * What translated code reaches by computed jumps: 16 bytes an entry, rip, low word of `tlbTag` with `jumpVersion`, then table slot | mode key << 16 | global
+   * page << 31.
    */
   jumps: 0xa_0000,
   jumpEntries: 16384,
@@ -153,10 +154,10 @@ export const VCPU_LAYOUT = {
 /**
  * A TLB entry, 32 bytes, direct-mapped by linear page number (VCPU_LAYOUT.tlbEntries): tags are (page address | tlbTag), -1 = no.
  * A probe for `size` bytes compares ((address + size - 1) & ~0xfff) | tlbTag: one compare covers page, permission, context and page crossing.
- * `addend` (i32): host address = low 32 bits of linear address + addend (mod 2^32).
+ * `addend` (i32): host address = low 32 bits of linear address + addend (mod 2^32). `global` (i32): not 0 if the page is the same in all address spaces.
  */
 export const TLB_USER_FLIP = 0x2000 * VCPU_LAYOUT.tlbEntryBytes;
-export const TLB_ENTRY = { readTag: 0, writeTag: 8, execTag: 16, addend: 24 } as const;
+export const TLB_ENTRY = { readTag: 0, writeTag: 8, execTag: 16, addend: 24, global: 28 } as const;
 
 /** The low 12 bits of `tlbTag`: MMU index (who asks) in bits 0..1, address-space tag above. */
 export const MMU_INDEX = { user: 0, supervisor: 1, /** supervisor with EFLAGS.AC set or SMAP off */ supervisorAc: 2, /** user with alignment checks */ userAligned: 3 } as const;
