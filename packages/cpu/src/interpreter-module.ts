@@ -10,6 +10,7 @@ import { InterpreterMachine, tlbEntry, tlbWanted, WRITES } from './interpreter-m
 import type { InterpreterCore } from './interpreter-machine.ts';
 import { VECTOR } from './architecture.ts';
 import { defineFinishCall, defineGoOn } from './call-code.ts';
+import { defineCrossingCheck, defineLimitCheck } from './guard-code.ts';
 import { noteJump } from './jump-table.ts';
 import { CHECK, MODE } from './mode.ts';
 import { BLOCK_HEADER, EXIT, HANDLER_STATUS, RECORD } from './record.ts';
@@ -315,37 +316,6 @@ function defineSettleFlags(module: ModuleBuilder, stateBase: number, helpers: He
   });
 }
 
-/**
- * First record of a block whose one instruction crosses into another page: that page must still be mapped where the record says
- * (immediate: host address of the page), else the block is looked up again.
- */
-function defineCrossingCheck(module: ModuleBuilder, geometry: InterpreterGeometry): FunctionRef {
-  const state = geometry.privateBase + VCPU_LAYOUT.state, tlb = geometry.privateBase + VCPU_LAYOUT.tlb;
-  const at = (field: keyof typeof STATE): number => state + STATE[field];
-  return module.define(['i32'], ['i32'], (fn) => {
-    const mask = fn.let(w.load('i64', 64, w.i32(0), at('linearMask')));
-    const linear = w.and(w.add(w.load('i64', 64, w.i32(0), at('rip')), w.load('i64', 64, w.i32(0), at('segment') + 16)), mask);
-    const next = fn.let(w.and(w.add(w.and(linear, w.i64(-4096)), w.i64(4096)), mask));
-    const entry = fn.let(tlbEntry(state, next));
-    const tagged = w.eq(w.load('i64', 64, entry, tlb + 16), tlbWanted(state, next, w.i64(0)));
-    const host = w.eq(w.add(w.wrap(next), w.load('i32', 32, entry, tlb + 24)), w.load('i32', 32, fn.param(0), RECORD.immediate));
-    fn.return(w.select(w.and(tagged, host), w.i32(HANDLER_STATUS.next), w.i32(HANDLER_STATUS.interpret)));
-  });
-}
-
-/**
- * First record of a block while CS has a limit: so many bytes (immediate) must be left from the block's start to the limit, or more if the immediate's
- * upper half says so, else the block is decoded anew.
- */
-function defineLimitCheck(module: ModuleBuilder, stateBase: number): FunctionRef {
-  return module.define(['i32'], ['i32'], (fn) => {
-    const rip = fn.let(w.load('i64', 64, w.i32(0), stateBase + STATE.rip)), limit = fn.let(w.load('i64', 32, w.i32(0), stateBase + STATE.segment + 24));
-    const room = w.select(w.gtU(rip, limit), w.i64(0), w.sub(w.add(limit, w.i64(1)), rip));
-    const more = w.sub(room, w.load('i64', 32, fn.param(0), RECORD.immediate));
-    fn.return(w.select(w.gtU(more, w.load('i64', 32, fn.param(0), RECORD.immediate + 4)), w.i32(HANDLER_STATUS.interpret), w.i32(HANDLER_STATUS.next)));
-  });
-}
-
 /** A slot: host address, mode key, first record, region. So many of them in a row may hold a block, the one that came last in front. */
 export const BLOCK_HASH = { slotBytes: 16, ways: 4 } as const;
 const HASH_MULTIPLIER = 0x9e37_79b1 | 0, ROW_BITS = Math.log2(VCPU_LAYOUT.blockHashEntries / BLOCK_HASH.ways), ROW_BYTES_LOG2 = Math.log2(BLOCK_HASH.ways * BLOCK_HASH.slotBytes);
@@ -385,7 +355,7 @@ export function buildInterpreter(geometry: InterpreterGeometry, hot: readonly Ha
   for (const name of Object.keys(CORE_TYPES) as (keyof typeof CORE_TYPES)[]) module.export(name, core[name]);
   for (const [name, ref] of Object.entries(helpers)) module.export(`helper:${name}`, ref);
   const machine = new InterpreterMachine(geometry.privateBase, core);
-  module.elements(hot.length + 1, [defineCrossingCheck(module, geometry), defineLimitCheck(module, stateBase), ...others.map((handler) => defineHandler(module, machine, handler))]);
+  module.elements(hot.length + 1, [defineCrossingCheck(module, geometry.privateBase), defineLimitCheck(module, stateBase), ...others.map((handler) => defineHandler(module, machine, handler))]);
   fillRun(run, module, machine, geometry, hot, { access, lookup, interpreted, becameHot }, defineSettleFlags(module, stateBase, helpers), system.deliverFault);
   module.export('run', module.define([], ['i32'], (fn) => { fn.return(run.call(w.i32(0), w.i64(-1, -1), w.i32(0))); }));
   // where a link says that there is no region
