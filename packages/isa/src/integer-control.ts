@@ -21,12 +21,13 @@ const isSignExtended = (value: w.Expr, bits: number): w.Expr => w.eq(w.shrS(w.sh
 /** A near transfer's target must be canonical, or within the limit of CS; #GP(0) is raised by the transfer, before anything changes. */
 function checkTarget(m: Machine, target: w.Expr): void {
   if (m.size === 8) {
-    m.unless(isSignExtended(target, 48), () => {
+    m.seldom(w.eqz(isSignExtended(target, 48)), () => {
       const wideAddresses = w.ne(w.and(m.state64('cr4'), w.i64(LA57)), w.i64(0));
       m.unless(w.and(wideAddresses, isSignExtended(target, 57)), () => { m.fault(EXCEPTION.GP); });
     });
     return;
   }
+  if (!m.checksCodeLimit) return;
   const slot = m.stateAddress('segment', 2 * CODE_SEGMENT + 1);
   m.when(w.and(w.load('i32', 32, w.i32(0), slot + 4), w.i32(CHECK_LIMIT)), () => {
     m.when(w.gtU(w.wrap(target), w.load('i32', 32, w.i32(0), slot)), () => { m.fault(EXCEPTION.GP); });

@@ -292,6 +292,8 @@ export abstract class Machine {
 
   /** A hardly ever taken way that has nothing to do with flags. */
   rarely(condition: Expr, then: () => void): void { this.fn.if(condition, then, undefined, false); }
+  /** A case that hardly ever happens, before anything has changed: translated code leaves the instruction to the interpreter. */
+  seldom(condition: Expr, then: () => void): void { this.rarely(condition, then); }
   /** A check that, once made, holds while code runs on in one piece, whatever other instructions do; `name` tells checks apart. */
   once(_name: string, check: () => void): void { check(); }
   /** A vector of 32-bit lanes, repeated to four of them, for use in many places: V8 makes every constant anew where it is used, in three instructions. */

@@ -80,7 +80,7 @@ export class Addresses {
   /** Linear address (i64) of an offset (i64) in a segment. */
   linear(segment: number, offset: Expr, bytes: number, write = false): Expr {
     const { fn, is64, core } = this.#code;
-    if (this.#isFlat(segment)) return is64 ? fn.let(offset) : w.extendU(fn.let(w.narrowed(offset)));
+    if (this.#isFlat(segment)) return is64 ? fn.let(offset) : w.extendU(fn.let(w.wrap(offset)));
     if (is64) return fn.let(w.add(offset, this.#code.load64('segment', segment * 2)));
     const linear = fn.local('i32'), base = segment * 2, checks = w.wrap(w.shrU(this.#code.load64('segment', base + 1), w.i64(32)));
     const from = fn.let(offset);

@@ -14,6 +14,8 @@ export const hasSite = (delta: number): boolean => delta >= -SITE.BIAS && delta 
 /** `meaning`: of the flag words; `why`: FAULT, INTERPRET or 0. */
 export const siteOf = (delta: number, givenBack: number, meaning: number, why: number): Expr => w.i32(delta + SITE.BIAS | givenBack + SITE.LEFT_BIAS << SITE.LEFT_SHIFT | meaning | why);
 
+/** A site is never as small as a status. */
+export const isSite = (siteOrStatus: Expr): Expr => w.gtU(siteOrStatus, w.i32(0xff));
 export const deltaOf = (site: Expr): Expr => w.sub(w.and(site, w.i32(2 * SITE.BIAS - 1)), w.i32(SITE.BIAS));
 export const givenBackBy = (site: Expr): Expr => w.sub(w.and(w.shrU(site, w.i32(SITE.LEFT_SHIFT)), w.i32(2 * SITE.LEFT_BIAS - 1)), w.i32(SITE.LEFT_BIAS));
 /** What the region returns; 0: it goes on with the next one. */

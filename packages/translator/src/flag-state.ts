@@ -1,7 +1,9 @@
 import type { Flag } from '@vmm/isa';
 import * as w from '@vmm/wasm';
-import type { Expr, Label, Local } from '@vmm/wasm';
+import type { Expr, FunctionBuilder, Local } from '@vmm/wasm';
 import { SITE } from './exit-site.ts';
+import { FUNCTION } from './module-functions.ts';
+import type { ModuleFunctions } from './module-functions.ts';
 import { directCondition, directFlag, IN_LOCALS, IN_MEMORY, isStep } from './pending-flags.ts';
 import type { FlagArithmetic, Operation, Pending, PendingOperation } from './pending-flags.ts';
 import type { RegionCode } from './region-code.ts';
@@ -12,17 +14,26 @@ const OPERATION_FACTOR = 16;
 
 /** The flags as result and aux. */
 interface ReadyFlags { readonly result: Expr; readonly aux: Expr }
-export interface FlagWords { /** Of the words, for a site. */ readonly meaning: number; readonly words: readonly [result: Expr, a: Expr, b: Expr] }
+export interface FlagWords { /** Of the words, for a site. */ readonly meaning: number; /** Result and operands, unless they are where they have been. */ readonly words: readonly Expr[] | undefined }
 /** What the machine does for its flags. */
 export interface FlagPorts extends FlagArithmetic {
   /** Sets the flags of an operation as result and aux, as every machine would. */
   computeFlags(pending: PendingOperation): void;
 }
 
+/** (site, kind so far) -> kind, negative if the flags are in the state block. */
+function defineSiteKind(fn: FunctionBuilder): void {
+  const site = fn.param(0), operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3))), size = fn.let(w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
+  const kindOf = (number: Expr): Expr => w.add(w.mul(number, w.i32(OPERATION_FACTOR)), w.shl(w.i32(1), size));
+  fn.if(w.and(site, w.i32(SITE.KEEP_KIND)), () => { fn.return(w.select(operation, kindOf(w.add(operation, w.i32(KIND.logic))), fn.param(1))); });
+  fn.return(w.select(operation, kindOf(operation), w.sub(w.i32(0), size)));
+}
+
 /** Lazy flags: an operation and its operands that only code knows (pending), the same in locals (at joins and exits), or still in the state block. */
 export class FlagState {
   readonly #code: RegionCode;
   readonly #ports: FlagPorts;
+  readonly #functions: ModuleFunctions;
   readonly #kind: Local;
   readonly #a: Local;
   readonly #b: Local;
@@ -31,8 +42,9 @@ export class FlagState {
   /** How often code has set flags so far. */
   writes = 0;
 
-  constructor(code: RegionCode, ports: FlagPorts) {
+  constructor(code: RegionCode, functions: ModuleFunctions, ports: FlagPorts) {
     const { fn, word } = this.#code = code;
+    this.#functions = functions;
     this.#ports = ports;
     this.#kind = fn.local('i32');
     this.#a = fn.local(word);
@@ -63,13 +75,8 @@ export class FlagState {
 
   /** Bring the flags into the locals that every block edge and exit expects. */
   flush(): void {
-    this.#flush();
-    this.pending = IN_LOCALS;
-  }
-  /** The flags to where an exit looks for them; static knowledge stays as it is. */
-  flushForExit(): void { if (this.pending.type !== 'memory') this.#flush(); }
-  #flush(): void {
     const { pending } = this, { fn } = this.#code;
+    this.pending = IN_LOCALS;
     if (pending.type === 'locals') return;
     if (pending.type === 'memory') { this.#load(); return; }
     fn.set(this.#result, this.#code.fit(pending.result));
@@ -82,39 +89,44 @@ export class FlagState {
       fn.set(this.#a, this.#code.fit(pending.a));
       fn.set(this.#b, this.#code.fit(pending.b));
     }
-    fn.set(this.#kind, w.i32(KIND[pending.operation] * OPERATION_FACTOR + pending.size));
+    fn.set(this.#kind, this.#kindOf(pending));
   }
+  #kindOf({ operation, size }: PendingOperation): Expr { return w.i32(KIND[operation] * OPERATION_FACTOR + size); }
 
-  // --- by a site: three words on the stack, and what they mean in its constant ---
+  // --- for exits: result, operands and kind on the stack, or by a site: three words on the stack, and what they mean in its constant ---
 
+  /** Result, operands and kind where only code knows them. */
+  wordsForExit(): readonly Expr[] | undefined {
+    const { pending } = this;
+    if (pending.type === 'memory' || pending.type === 'locals') return undefined;
+    return [...this.#words(pending), pending.type === 'ready' ? w.i32(KIND.ready) : this.#kindOf(pending)];
+  }
   wordsForSite(): FlagWords {
-    const { pending } = this, { fn } = this.#code, none = this.#code.constant(0);
+    const { pending } = this;
     switch (pending.type) {
-      case 'memory': return { meaning: 1 << SITE.SIZE_SHIFT, words: [none, none, none] };
-      case 'locals': return { meaning: SITE.KEEP_KIND, words: [fn.get(this.#result), fn.get(this.#a), fn.get(this.#b)] };
-      case 'ready': return { meaning: 0, words: [this.#code.fit(pending.result), this.#code.fit(pending.aux), none] };
-      case 'operation': {
-        const { operation, size, a, b, result } = pending, meaning = this.#operationMeaning(operation) | Math.log2(size) << SITE.SIZE_SHIFT;
-        return { meaning, words: [this.#code.fit(result), operation === 'logic' ? none : this.#code.fit(a), operation === 'logic' || isStep(operation) ? none : this.#code.fit(b)] };
-      }
+      case 'memory': return { meaning: 1 << SITE.SIZE_SHIFT, words: undefined };
+      case 'locals': return { meaning: SITE.KEEP_KIND, words: undefined };
+      case 'ready': return { meaning: 0, words: this.#words(pending) };
+      case 'operation': return { meaning: this.#operationMeaning(pending.operation) | Math.log2(pending.size) << SITE.SIZE_SHIFT, words: this.#words(pending) };
     }
+  }
+  #words(pending: Pending & { readonly type: 'ready' | 'operation' }): readonly [Expr, Expr, Expr] {
+    const code = this.#code, result = code.fit(pending.result), none = code.constant(0);
+    if (pending.type === 'ready') return [result, code.fit(pending.aux), none];
+    if (pending.operation === 'logic') return [result, none, none];
+    return [result, code.fit(pending.a), isStep(pending.operation) ? none : code.fit(pending.b)];
   }
   #operationMeaning(operation: Operation): number {
     return isStep(operation) ? SITE.KEEP_KIND | KIND[operation] - KIND.logic << SITE.OPERATION_SHIFT : KIND[operation] << SITE.OPERATION_SHIFT;
   }
-  /** The words from the stack. */
+  /** The words from the stack, and the kind. */
   takeWords(): void { for (const local of [this.#b, this.#a, this.#result]) this.#code.fn.take(local); }
-  /** What they mean; `inMemory`: where to go if the flags never left the state block. */
-  takeMeaning(site: Expr, inMemory: Label): void {
-    const { fn } = this.#code;
-    const operation = fn.let(w.and(w.shrU(site, w.i32(SITE.OPERATION_SHIFT)), w.i32(3))), size = fn.let(w.and(w.shrU(site, w.i32(SITE.SIZE_SHIFT)), w.i32(3)));
-    const kindOf = (number: Expr): Expr => w.add(w.mul(number, w.i32(OPERATION_FACTOR)), w.shl(w.i32(1), size));
-    fn.if(w.and(site, w.i32(SITE.KEEP_KIND)), () => {
-      fn.if(operation, () => { fn.set(this.#kind, kindOf(w.add(operation, w.i32(KIND.logic)))); });
-    }, () => {
-      fn.brIf(inMemory, w.and(w.eqz(operation), size));
-      fn.set(this.#kind, w.select(operation, kindOf(operation), w.i32(0)));
-    });
+  takeKind(): void { this.#code.fn.take(this.#kind); }
+  /** What a site's words mean; gives whether the flags never left the state block. */
+  takeMeaning(site: Expr): Expr {
+    const { fn } = this.#code, kindOf = this.#functions.get(FUNCTION.siteKind, ['i32', 'i32'], defineSiteKind);
+    fn.set(this.#kind, kindOf.call(site, fn.get(this.#kind)));
+    return w.ltS(fn.get(this.#kind), w.i32(0));
   }
 
   // --- setting ---

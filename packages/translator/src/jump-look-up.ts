@@ -1,11 +1,12 @@
 import { findJump } from '@vmm/cpu';
 import * as w from '@vmm/wasm';
-import type { Local } from '@vmm/wasm';
+import type { Expr } from '@vmm/wasm';
 import type { RegionCode } from './region-code.ts';
 
-/** Sets `slot` to that of the region that was reached at `rip` before, in this mode and address space, else to 0. */
-export function lookUpJump(code: RegionCode, ripLocal: Local, slot: Local): void {
-  const { fn } = code, rip = fn.get(ripLocal);
+/** The slot of the region that was reached at `rip` (a word) before, in this mode and address space, else 0. */
+export function lookUpJump(code: RegionCode, rip: Expr): Expr {
+  const { fn } = code, slot = fn.local('i32');
   fn.set(slot, w.i32(0));
   findJump(fn, code.privateBase, { wide: code.wide(rip), low: code.low(rip) }, code.modeKey, (found) => { fn.set(slot, found); });
+  return fn.get(slot);
 }

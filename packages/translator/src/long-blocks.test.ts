@@ -36,7 +36,8 @@ describe.each([32, 64] as const)('a block of a thousand instructions, %i bits', 
       const actual = runFlat(bits, source, 'translator');
       expect(actual.counters['regions']).toBeGreaterThan(0);
       expect({ ...actual, counters: {} }).toEqual({ ...expected, counters: {} });
-      expect(Math.max(...made.slice(1))).toBeLessThan(400); // behind the interpreter's own module
+      // behind the interpreter's own module; copies that turn out to be needed are made further up, in locals that are not used again
+      expect(Math.max(...made.slice(1))).toBeLessThan(900);
     } finally {
       WebAssembly.Module = Module;
     }

@@ -1,5 +1,5 @@
 import * as w from '@vmm/wasm';
-import type { Expr, Local } from '@vmm/wasm';
+import type { Expr } from '@vmm/wasm';
 import type { Step } from './flow-graph.ts';
 import type { KeptRegisters } from './kept-registers.ts';
 import type { AccessKind, LookUps } from './look-ups.ts';
@@ -8,10 +8,10 @@ import { adjustmentOf } from './windows.ts';
 import type { Opening, Window } from './windows.ts';
 
 /** An open window: its host address (0: accesses look up by themselves), and how far its register is from where its offsets count from. */
-interface Near { readonly window: Window; readonly host: Local; readonly adjustment: number }
+interface Near { readonly window: Window; readonly host: Expr; readonly adjustment: number }
 export type Nearby = ReadonlyMap<number, Near>;
 /** What is known of an address that lies in a window. */
-interface Located { readonly host: Local; readonly at: number; readonly bytes: number; readonly isWritable: boolean }
+interface Located { readonly host: Expr; readonly at: number; readonly bytes: number; readonly isWritable: boolean }
 
 export const NONE_NEARBY: Nearby = new Map();
 
@@ -24,6 +24,8 @@ export class OpenWindows {
   nearby: Nearby = NONE_NEARBY;
   /** What is to be opened where. */
   openings: ReadonlyMap<Step, readonly Opening[]> = new Map();
+  /** Whether look-ups are written out where they are made: in loops. */
+  inlinesLookUps = false;
   readonly #located = new Map<Expr, Located>();
   #adjustment: ReturnType<typeof adjustmentOf>;
 
@@ -34,7 +36,7 @@ export class OpenWindows {
   }
 
   /** What the open windows need. */
-  locals(): ReadonlySet<Local> { return new Set([...this.nearby.values()].map(({ host }) => host)); }
+  get hosts(): Expr[] { return [...this.nearby.values()].map(({ host }) => host); }
 
   begin(step: Step): void {
     if (this.#located.size > 0) this.#located.clear();
@@ -45,9 +47,8 @@ export class OpenWindows {
   #open({ window, adjustment }: Opening): void {
     const { fn } = this.#code;
     const at = fn.let(this.#distant(window.base, window.low - adjustment));
-    const { entry, hits } = this.#lookUps.inPlace(at, window.high - window.low, window.writes ? 1 : 0);
-    const host = fn.local('i32');
-    fn.set(host, w.select(hits, this.#lookUps.hostAt(at, entry), w.i32(0)));
+    const bytes = window.high - window.low, kind = window.writes ? 1 : 0;
+    const host = fn.let(this.inlinesLookUps ? this.#lookUps.knownInPlace(at, bytes, kind) : this.#lookUps.known(bytes, kind).call(at));
     this.nearby = new Map(this.nearby).set(window.base, { window, host, adjustment });
   }
   #distant(register: number, distance: number): Expr { return w.add(this.#registers.word(register), this.#code.constant(distance)); }

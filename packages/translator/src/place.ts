@@ -11,7 +11,7 @@ export class Place {
   readonly #entry: Local;
   /** Where control goes on once code has left. */
   readonly rip: Local;
-  /** What the region returns then; 0: it goes on with the next one. */
+  /** What the region returns then, or the site that says so; 0: it goes on with the next one. */
   readonly status: Local;
   readonly budget: Local;
   /** Instructions of this path that the budget does not know of yet. */
@@ -34,13 +34,6 @@ export class Place {
     this.loadBudget();
   }
   loadBudget(): void { this.#code.fn.set(this.budget, this.#code.load32('budget')); }
-  /** Where control goes, and how many instructions are left. */
-  store(): void {
-    const { fn } = this.#code;
-    this.#code.store64('rip', this.#code.wide(fn.get(this.rip)));
-    this.#code.store32('budget', fn.get(this.budget));
-  }
-
   begin(delta: number, length: number, left: number): void {
     this.delta = delta;
     this.#length = length;
@@ -54,16 +47,16 @@ export class Place {
   at(delta: number): Expr { return this.#code.wide(this.wordAt(delta)); }
   get after(): number { return this.delta + this.#length; }
 
-  /** Control goes on at a distance from the entry: a constant, or an i32. */
-  goTo(delta: number): void { this.#code.fn.set(this.rip, this.wordAt(delta)); }
-  goToComputed(delta: Expr): void { this.#code.fn.set(this.rip, w.add(this.#code.fn.get(this.#entry), this.#code.is64 ? w.extendS(delta) : delta)); }
+  /** How far that is from the entry, in a word. */
+  get targetDistance(): Expr { return w.sub(this.#code.fn.get(this.rip), this.#code.fn.get(this.#entry)); }
+  /** Control goes on so far from the entry: the word on top of the stack. */
+  takeDistance(): void { this.#code.fn.set(this.rip, w.add(w.top(this.#code.word), this.#code.fn.get(this.#entry))); }
   /** Control goes on at an address (i64). */
   setTarget(target: Expr): void { this.#code.fn.set(this.rip, this.#code.is64 ? target : w.wrap(target)); }
   /** Distance of that target from the entry (i32); far away in long mode: one that no block has. */
   targetDelta(): Expr {
-    const { fn } = this.#code, distance = w.sub(fn.get(this.rip), fn.get(this.#entry));
-    if (!this.#code.is64) return distance;
-    const wide = fn.let(distance);
+    if (!this.#code.is64) return this.targetDistance;
+    const wide = this.#code.fn.let(this.targetDistance);
     return w.select(w.eq(w.extendS(w.wrap(wide)), wide), w.wrap(wide), w.i32(SWITCH_DELTA));
   }
 
@@ -75,12 +68,13 @@ export class Place {
     this.owed += instructions;
   }
   pay(): void {
-    this.payForExit();
+    if (this.owed !== 0) this.#code.fn.set(this.budget, this.paid);
     this.owed = 0;
   }
-  /** Static knowledge stays as it is. */
-  payForExit(): void { if (this.owed !== 0) this.#code.fn.set(this.budget, w.sub(this.#code.fn.get(this.budget), w.i32(this.owed))); }
-  giveBack(instructions: Expr): void { this.#code.fn.set(this.budget, w.add(this.#code.fn.get(this.budget), instructions)); }
+  /** The budget when what is owed is paid. */
+  get paid(): Expr { return w.sub(this.#code.fn.get(this.budget), w.i32(this.owed)); }
+  /** What comes back to the budget is on top of the stack. */
+  takeGivenBack(): void { this.#code.fn.set(this.budget, w.add(w.top('i32'), this.#code.fn.get(this.budget))); }
   /** What is left after the instruction at hand; stored too: a clock that counts instructions looks at it there. */
   instructionsLeft(): Expr {
     const { fn } = this.#code, left = fn.let(w.sub(fn.get(this.budget), w.i32(this.owed - this.left + 1)));

@@ -39,6 +39,9 @@ export class RegionCode {
     this.#bits = this.is64 ? 64 : 32;
   }
 
+  /** The same for another function of the module. */
+  within(fn: FunctionBuilder): RegionCode { return new RegionCode(fn, this.module, this.core, this.privateBase, this.modeKey, this.number); }
+
   // --- words of the mode ---
 
   constant(value: number): Expr { return this.is64 ? w.i64(value) : w.i32(value); }

@@ -179,13 +179,13 @@ export class RegionEmitter {
   #recycleLocals(): void {
     const { flags, windows, fn } = this.#machine;
     if (flags.pending.type !== 'memory') flags.flush();
-    fn.recycleScoped(windows.locals());
+    fn.recycleScoped(windows.hosts);
   }
 
   #code(block: FlowBlock): void {
     const machine = this.#machine;
     const count = block.steps.length;
-    machine.memory.inlinesLookUps = this.loopHeads[block.id]! >= 0;
+    machine.windows.inlinesLookUps = this.loopHeads[block.id]! >= 0;
     if (count > 0) machine.place.spend(count);
     block.steps.forEach((step, i) => {
       if (machine.fn.scopedLocals > MOST_LOCALS) this.#recycleLocals();

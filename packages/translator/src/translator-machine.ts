@@ -12,6 +12,7 @@ import type { Step } from './flow-graph.ts';
 import { KeptRegisters } from './kept-registers.ts';
 import { LookUps } from './look-ups.ts';
 import { MemoryAccess } from './memory-access.ts';
+import { ModuleFunctions } from './module-functions.ts';
 import { NONE_NEARBY, OpenWindows } from './open-windows.ts';
 import type { Nearby } from './open-windows.ts';
 import { Operands } from './operands.ts';
@@ -57,17 +58,17 @@ export class TranslatorMachine extends Machine {
   /** Where a repeated instruction begins once more. */
   #again: Label | undefined;
 
-  /** `lookUps`: the module's own functions that look addresses up, so far. */
-  constructor(code: RegionCode, lookUps: Map<number, FunctionRef>) {
+  /** `known`: the module's own functions so far, see `ModuleFunctions`. */
+  constructor(code: RegionCode, known: Map<number, FunctionRef>) {
     super(code.privateBase + VCPU_LAYOUT.state);
     this.code = code;
     this.fn = code.fn;
-    const place = this.place = new Place(code), probes = new LookUps(code, lookUps);
-    this.flags = new FlagState(code, this);
+    const place = this.place = new Place(code), functions = new ModuleFunctions(code, known), lookUps = new LookUps(code, functions);
+    this.flags = new FlagState(code, functions, this);
     const registers = this.registers = new KeptRegisters(code, (register) => { this.windows.moved(register); });
-    const { leaveFault } = this.frame = new RegionFrame({ code, place, flags: this.flags, registers, lookUps: probes });
-    const windows = this.windows = new OpenWindows(code, registers, probes);
-    this.memory = new MemoryAccess(code, probes, windows, leaveFault);
+    const { leaveFault } = this.frame = new RegionFrame({ code, place, flags: this.flags, registers, lookUps, functions });
+    const windows = this.windows = new OpenWindows(code, registers, lookUps);
+    this.memory = new MemoryAccess(code, lookUps, windows, leaveFault);
     this.#addresses = new Addresses({ code, place, registers, windows, leaveFault });
     this.#operands = new Operands(code, registers, this.#addresses, this.memory);
   }
@@ -128,6 +129,7 @@ export class TranslatorMachine extends Machine {
     this.flags.branch(condition, then, otherwise);
     this.#checked = checked;
   }
+  override seldom(condition: Expr): void { this.fn.if(condition, () => { this.uncommon(); }, undefined, false); }
   override unless(condition: Expr, then: () => void): void { this.when(w.eqz(condition), then); }
 
   // --- registers and operands ---

@@ -1,5 +1,6 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
 import { CS, FS, GS } from '@vmm/isa';
+import type { Form } from '@vmm/isa';
 import { OpKind } from '@vmm/decoder';
 import type { FlowBlock, Step } from './flow-graph.ts';
 
@@ -20,19 +21,37 @@ const NO_ACCESS = new Set(['lea', 'nop']);
 const WRITES_NO_REGISTER = new Set(['cmp', 'test', 'push', 'bt', 'jmp', 'call', 'nop']);
 const WRITES_AX_DX = new Set(['mul', 'imul', 'div', 'idiv', 'cdq', 'cwd', 'cqo', 'cmpxchg']);
 
-interface Access { readonly base: number; readonly offset: number; readonly bytes: number; readonly writes: boolean }
+/** What windows want to know of instructions of a name: looked up for each of them, so found out once. */
+interface Shape { readonly mnemonic: string; readonly mayMove: boolean; readonly hasMemory: boolean; readonly onlyReads: boolean; readonly writesNoRegister: boolean; readonly writesAxDx: boolean }
+const MOVERS = new Set(['push', 'call', 'pop', 'ret', 'add', 'sub', 'lea']);
+const SHAPES = new Map<string, Shape>();
+function shapeOf({ mnemonic }: Form): Shape {
+  const known = SHAPES.get(mnemonic);
+  if (known !== undefined) return known;
+  const shape = {
+    mnemonic, mayMove: MOVERS.has(mnemonic), hasMemory: !NO_ACCESS.has(mnemonic), onlyReads: ONLY_READ.has(mnemonic),
+    writesNoRegister: WRITES_NO_REGISTER.has(mnemonic), writesAxDx: WRITES_AX_DX.has(mnemonic),
+  };
+  SHAPES.set(mnemonic, shape);
+  return shape;
+}
+
 interface Register { readonly adjustment: number; readonly window: Window | undefined }
+const UNKNOWN: Register = { adjustment: 0, window: undefined };
+/** By number; what nothing is known of is left out. */
+type Registers = (Register | undefined)[];
 
 /** How an instruction moves a register by a constant, as far as windows care: undefined for none. */
 export function adjustmentOf(step: Step): { readonly register: number; readonly distance: number } | undefined {
-  const { inst, form } = step, size = form.opSize;
-  switch (inst.row.mnemonic) {
+  const { inst, form } = step, size = form.opSize, { mayMove, mnemonic } = shapeOf(form);
+  if (!mayMove) return undefined;
+  switch (mnemonic) {
     case 'push': case 'call': return { register: SP, distance: -size };
     case 'pop': return inst.opKind[0] === OpKind.gpr && inst.opReg[0] !== SP ? { register: SP, distance: size } : undefined;
     case 'ret': return { register: SP, distance: size + (inst.opCount > 0 ? inst.immLo & 0xffff : 0) };
     case 'add': case 'sub':
       if (inst.opKind[0] !== OpKind.gpr || inst.opSizeBytes[0] !== inst.mode / 8 || form.operands[1]?.kind !== 'imm') return undefined;
-      return { register: inst.opReg[0]!, distance: inst.row.mnemonic === 'add' ? inst.immLo : -inst.immLo };
+      return { register: inst.opReg[0]!, distance: mnemonic === 'add' ? inst.immLo : -inst.immLo };
     case 'lea':
       if (inst.base !== inst.opReg[0] || inst.index >= 0 || inst.opSizeBytes[0] !== inst.mode / 8 || inst.addrSize !== inst.mode / 8) return undefined;
       return { register: inst.base, distance: inst.disp };
@@ -40,31 +59,31 @@ export function adjustmentOf(step: Step): { readonly register: number; readonly 
   }
 }
 
-function* accessesOf(step: Step): Generator<Access> {
-  const { inst, form } = step, { mnemonic } = inst.row, size = form.opSize;
-  switch (mnemonic) {
-    case 'push': case 'call': yield { base: SP, offset: -size, bytes: size, writes: true }; break;
-    case 'pop': case 'ret': yield { base: SP, offset: 0, bytes: size, writes: false }; break;
-    case 'leave': yield { base: BP, offset: 0, bytes: size, writes: false }; break;
+/** Tells of each access near a register. */
+function eachAccess({ inst, form }: Step, shape: Shape, tell: (base: number, offset: number, bytes: number, writes: boolean) => void): void {
+  const size = form.opSize;
+  switch (shape.mnemonic) {
+    case 'push': case 'call': tell(SP, -size, size, true); break;
+    case 'pop': case 'ret': tell(SP, 0, size, false); break;
+    case 'leave': tell(BP, 0, size, false); break;
   }
-  if (NO_ACCESS.has(mnemonic) || inst.base < 0 || inst.index >= 0 || inst.ripRelative || inst.seg === FS || inst.seg === GS || (inst.seg === CS && inst.mode !== 64) || inst.addrSize !== inst.mode / 8) return;
+  if (!shape.hasMemory || inst.base < 0 || inst.index >= 0 || inst.ripRelative || inst.seg === FS || inst.seg === GS || (inst.seg === CS && inst.mode !== 64) || inst.addrSize !== inst.mode / 8) return;
   for (let i = 0; i < inst.opCount; i++) {
     const bytes = inst.opSizeBytes[i]!;
-    if (inst.opKind[i] === OpKind.mem && bytes > 0 && bytes <= 16) yield { base: inst.base, offset: inst.disp, bytes, writes: i === 0 && !ONLY_READ.has(mnemonic) };
+    if (inst.opKind[i] === OpKind.mem && bytes > 0 && bytes <= 16) tell(inst.base, inst.disp, bytes, i === 0 && !shape.onlyReads);
   }
 }
 
-/** Registers whose value is not known any more after an instruction, as far as it matters: what is forgotten here is found out when code is made. */
-function changedBy(step: Step): readonly number[] {
-  const { inst } = step, { mnemonic } = inst.row;
-  const changed: number[] = [];
-  if (!WRITES_NO_REGISTER.has(mnemonic)) {
-    if (inst.opKind[0] === OpKind.gpr || inst.opKind[0] === OpKind.gpr8h) changed.push(inst.opReg[0]! & (inst.opKind[0] === OpKind.gpr8h ? 3 : 15));
-    if ((mnemonic === 'xchg' || mnemonic === 'xadd') && inst.opKind[1] === OpKind.gpr) changed.push(inst.opReg[1]!);
+/** Forgets registers whose value is not known any more after an instruction, as far as it matters: what is forgotten here is found out when code is made. */
+function forgetChanged({ inst }: Step, shape: Shape, moved: number, registers: Registers): void {
+  const forget = (register: number): void => { if (register !== moved) registers[register] = undefined; };
+  if (!shape.writesNoRegister) {
+    if (inst.opKind[0] === OpKind.gpr) forget(inst.opReg[0]! & 15);
+    else if (inst.opKind[0] === OpKind.gpr8h) forget(inst.opReg[0]! & 3);
+    if (inst.opKind[1] === OpKind.gpr && (shape.mnemonic === 'xchg' || shape.mnemonic === 'xadd')) forget(inst.opReg[1]!);
   }
-  if (WRITES_AX_DX.has(mnemonic)) changed.push(AX, DX);
-  if (mnemonic === 'leave') changed.push(SP, BP);
-  return changed;
+  if (shape.writesAxDx) { forget(AX); forget(DX); }
+  if (shape.mnemonic === 'leave') { forget(SP); forget(BP); }
 }
 
 /**
@@ -72,40 +91,39 @@ function changedBy(step: Step): readonly number[] {
  * leads to.
  */
 export function planWindows(root: FlowBlock, follow: (block: FlowBlock) => readonly FlowBlock[]): Map<Step, Opening[]> {
-  const openings = new Map<Step, Opening[]>();
-  const walk = (block: FlowBlock, before: ReadonlyMap<number, Register>): void => {
-    const registers = new Map(before);
-    for (const step of block.steps) {
-      for (const access of accessesOf(step)) {
-        const { adjustment, window } = registers.get(access.base) ?? { adjustment: 0, window: undefined };
-        const low = adjustment + access.offset, high = low + access.bytes;
-        if (window === undefined) {
-          const opened: Window = { base: access.base, low, high, writes: access.writes, accesses: 1 };
-          registers.set(access.base, { adjustment, window: opened });
-          const here = openings.get(step);
-          if (here === undefined) openings.set(step, [{ window: opened, adjustment }]);
-          else here.push({ window: opened, adjustment });
-        } else if (Math.max(window.high, high) - Math.min(window.low, low) <= MAX_BYTES) {
-          window.low = Math.min(window.low, low);
-          window.high = Math.max(window.high, high);
-          window.writes ||= access.writes;
-          window.accesses++;
-        }
-      }
-      const moved = adjustmentOf(step);
-      for (const register of changedBy(step)) if (register !== moved?.register) registers.delete(register);
-      if (moved !== undefined) {
-        const known = registers.get(moved.register);
-        if (known !== undefined) registers.set(moved.register, { adjustment: known.adjustment + moved.distance, window: known.window });
-      }
+  const opened: { readonly step: Step; readonly opening: Opening }[] = [];
+  let registers: Registers, step: Step;
+  const tell = (base: number, offset: number, bytes: number, writes: boolean): void => {
+    const { adjustment, window } = registers[base] ?? UNKNOWN, low = adjustment + offset, high = low + bytes;
+    if (window === undefined) {
+      const opening = { window: { base, low, high, writes, accesses: 1 }, adjustment };
+      registers[base] = { adjustment, window: opening.window };
+      opened.push({ step, opening });
+    } else if (Math.max(window.high, high) - Math.min(window.low, low) <= MAX_BYTES) {
+      window.low = Math.min(window.low, low);
+      window.high = Math.max(window.high, high);
+      window.writes ||= writes;
+      window.accesses++;
     }
-    for (const next of follow(block)) walk(next, registers);
   };
-  walk(root, new Map());
-  for (const [step, here] of openings) {
-    const worthwhile = here.filter(({ window }) => window.accesses > 1);
-    if (worthwhile.length > 0) openings.set(step, worthwhile);
-    else openings.delete(step);
+  const walk = (block: FlowBlock, before: Registers): void => {
+    const after = registers = before.slice();
+    for (step of block.steps) {
+      const shape = shapeOf(step.form);
+      eachAccess(step, shape, tell);
+      const moved = adjustmentOf(step), known = moved === undefined ? undefined : registers[moved.register];
+      forgetChanged(step, shape, moved?.register ?? -1, registers);
+      if (moved !== undefined && known !== undefined) registers[moved.register] = { adjustment: known.adjustment + moved.distance, window: known.window };
+    }
+    for (const next of follow(block)) walk(next, after);
+  };
+  walk(root, []);
+  const openings = new Map<Step, Opening[]>();
+  for (const { step: at, opening } of opened) {
+    if (opening.window.accesses === 1) continue;
+    const here = openings.get(at);
+    if (here === undefined) openings.set(at, [opening]);
+    else here.push(opening);
   }
   return openings;
 }

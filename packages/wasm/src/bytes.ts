@@ -1,4 +1,10 @@
-/** Growable byte buffer with WebAssembly's LEB128 encodings. @hot */
+/* @hot: indices are bounded by construction. */
+/** Bytes of the longest 32-bit number. */
+const MAX_LEB = 5;
+/** So few bytes are copied faster one by one. */
+const SHORT = 48;
+
+/** Growable byte buffer with WebAssembly's LEB128 encodings. */
 export class ByteWriter {
   bytes: Uint8Array;
   length = 0;
@@ -18,19 +24,25 @@ export class ByteWriter {
   /** Unsigned LEB128 of a number below 2^32. */
   u32(value: number): void {
     let rest = value >>> 0;
-    while (rest > 0x7f) { this.u8(rest & 0x7f | 0x80); rest >>>= 7; }
-    this.u8(rest);
+    if (this.length + MAX_LEB > this.bytes.length) this.#grow(this.length + MAX_LEB);
+    const { bytes } = this;
+    while (rest > 0x7f) { bytes[this.length++] = rest & 0x7f | 0x80; rest >>>= 7; }
+    bytes[this.length++] = rest;
+  }
+
+  /** An opcode and its index. */
+  indexed(op: number, index: number): void {
+    this.u8(op);
+    this.u32(index);
   }
 
   /** Signed LEB128 of an int32. */
   s32(value: number): void {
     let rest = value | 0;
-    for (;;) {
-      const byte = rest & 0x7f;
-      rest >>= 7;
-      if ((rest === 0 && (byte & 0x40) === 0) || (rest === -1 && (byte & 0x40) !== 0)) { this.u8(byte); return; }
-      this.u8(byte | 0x80);
-    }
+    if (this.length + MAX_LEB > this.bytes.length) this.#grow(this.length + MAX_LEB);
+    const { bytes } = this;
+    while (rest < -0x40 || rest > 0x3f) { bytes[this.length++] = rest & 0x7f | 0x80; rest >>= 7; }
+    bytes[this.length++] = rest & 0x7f;
   }
 
   /** Signed LEB128 of a 64-bit value given as two int32 words. */
@@ -46,22 +58,39 @@ export class ByteWriter {
     }
   }
 
-  raw(data: ArrayLike<number>, length = data.length): void {
+  raw(data: ArrayLike<number>, length = data.length): void { this.part(data instanceof Uint8Array ? data : Uint8Array.from(data), 0, length); }
+  /** Bytes `from` to `to` of others. */
+  part(data: Uint8Array, from: number, to: number): void {
+    const length = to - from;
     if (this.length + length > this.bytes.length) this.#grow(this.length + length);
-    this.bytes.set(data instanceof Uint8Array ? data.subarray(0, length) : Array.from(data), this.length);
+    if (length < SHORT) {
+      const { bytes } = this;
+      for (let i = from, at = this.length; i < to; i++) bytes[at++] = data[i]!;
+    } else this.bytes.set(from === 0 && to === data.length ? data : data.subarray(from, to), this.length);
     this.length += length;
   }
 
   name(text: string): void {
-    const bytes = new TextEncoder().encode(text);
-    this.u32(bytes.length);
-    this.raw(bytes);
+    const start = this.length;
+    this.u32(text.length);
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) {
+        // rare: what has been written is of no use
+        const bytes = new TextEncoder().encode(text);
+        this.length = start;
+        this.u32(bytes.length);
+        this.raw(bytes);
+        return;
+      }
+      this.u8(code);
+    }
   }
 
   /** A section or body: its length in front of it. */
   sized(content: ByteWriter): void {
     this.u32(content.length);
-    this.raw(content.bytes, content.length);
+    this.part(content.bytes, 0, content.length);
   }
 
   finish(): Uint8Array<ArrayBuffer> { return this.bytes.slice(0, this.length); }

@@ -3,83 +3,86 @@
  * WebAssembly expressions as immutable trees with constant folding. An expression is evaluated where it is used: bind loads and calls with
  * `FunctionBuilder.let` when their order or number matters. Opcodes: WebAssembly core specification, "Binary format / Instructions".
  */
-import type { ByteWriter } from './bytes.ts';
+import type { Binding } from './binding.ts';
 
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
-
-/** Node kinds: what follows the opcode. */
-const PLAIN = 0, CONST = 1, LOCAL = 2, GLOBAL = 3, MEMORY = 4, CALL = 5, LANE = 6, V_CONST = 7, SHUFFLE = 8, MEMORY_LANE = 9;
+/** Node kinds: what follows the opcode. BOUND: a value that a function's builder keeps. TOP: no code at all. */
+export const PLAIN = 0, CONST = 1, LOCAL = 2, GLOBAL = 3, MEMORY = 4, CALL = 5, LANE = 6, V_CONST = 7, SHUFFLE = 8, MEMORY_LANE = 9, BOUND = 10, TOP = 11;
 
 export interface Expr {
   readonly type: ValueType;
   readonly kind: number;
   /** Opcode; 0xfcXX and 0xfdXXX carry a prefix. */
   readonly op: number;
-  readonly args: readonly Expr[];
+  /** Operands: the first two, and all others. */
+  readonly a: Expr | undefined;
+  readonly b: Expr | undefined;
+  readonly rest: readonly Expr[];
   /** Immediate: low/high words of a constant, local or function index, memory offset/alignment, lane. */
   readonly lo: number;
   readonly hi: number;
   readonly bytes: Uint8Array | undefined;
+  readonly binding: Binding | undefined;
 }
 
 const NONE: readonly Expr[] = [];
 
-function node(type: ValueType, kind: number, op: number, args: readonly Expr[] = NONE, lo = 0, hi = 0, bytes?: Uint8Array): Expr {
-  return { type, kind, op, args, lo, hi, bytes };
+function node(type: ValueType, kind: number, op: number, a: Expr | undefined, b: Expr | undefined, rest = NONE, lo = 0, hi = 0, bytes?: Uint8Array): Expr {
+  return { type, kind, op, a, b, rest, lo, hi, bytes, binding: undefined };
 }
+const leaf = (type: ValueType, kind: number, op: number, lo = 0, hi = 0, bytes?: Uint8Array): Expr => node(type, kind, op, undefined, undefined, NONE, lo, hi, bytes);
+const nary = (type: ValueType, kind: number, op: number, args: readonly Expr[], lo = 0, hi = 0, bytes?: Uint8Array): Expr =>
+  node(type, kind, op, args[0], args[1], args.length > 2 ? args.slice(2) : NONE, lo, hi, bytes);
 
-export const i32 = (value: number): Expr => node('i32', CONST, 0x41, NONE, value | 0);
+const newI32 = (value: number): Expr => leaf('i32', CONST, 0x41, value);
+const SMALL = Array.from({ length: 256 }, (_, value) => newI32(value));
+export const i32 = (value: number): Expr => ((value & 0xff) === value ? SMALL[value]! : newI32(value | 0));
 /** 64-bit constant from a safe integer, or from two words. */
 export function i64(value: number, hi?: number): Expr {
-  return node('i64', CONST, 0x42, NONE, value | 0, hi ?? Math.floor(value / 0x1_0000_0000) | 0);
+  return leaf('i64', CONST, 0x42, value | 0, hi ?? Math.floor(value / 0x1_0000_0000) | 0);
 }
 export function i64big(value: bigint): Expr { return i64(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))); }
 export function f64(value: number): Expr {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value, true);
-  return node('f64', CONST, 0x44, NONE, view.getInt32(0, true), view.getInt32(4, true));
+  return leaf('f64', CONST, 0x44, view.getInt32(0, true), view.getInt32(4, true));
 }
 export function f32(value: number): Expr {
   const view = new DataView(new ArrayBuffer(4));
   view.setFloat32(0, value, true);
-  return node('f32', CONST, 0x43, NONE, view.getInt32(0, true));
+  return leaf('f32', CONST, 0x43, view.getInt32(0, true));
 }
-export function v128(bytes: Uint8Array): Expr { return node('v128', V_CONST, 0xfd0c, NONE, 0, 0, bytes); }
+export function v128(bytes: Uint8Array): Expr { return leaf('v128', V_CONST, 0xfd0c, 0, 0, bytes); }
 
-export function localGet(index: number, type: ValueType): Expr { return node(type, LOCAL, 0x20, NONE, index); }
-export function globalGet(index: number, type: ValueType): Expr { return node(type, GLOBAL, 0x23, NONE, index); }
-export function callExpr(functionIndex: number, type: ValueType, args: readonly Expr[]): Expr { return node(type, CALL, 0x10, args, functionIndex); }
+export function localGet(index: number, type: ValueType): Expr { return leaf(type, LOCAL, 0x20, index); }
+/** The value on top of the stack, as the first operand of the next thing that is evaluated. */
+export const top = (type: ValueType): Expr => leaf(type, TOP, 0);
+export function globalGet(index: number, type: ValueType): Expr { return leaf(type, GLOBAL, 0x23, index); }
+export function callExpr(functionIndex: number, type: ValueType, args: readonly Expr[]): Expr { return nary(type, CALL, 0x10, args, functionIndex); }
 export function callIndirectExpr(typeIndex: number, type: ValueType, args: readonly Expr[], index: Expr, table = 0): Expr {
-  return node(type, CALL, 0x11, [...args, index], typeIndex, table);
+  return nary(type, CALL, 0x11, [...args, index], typeIndex, table);
 }
+
+/** What `FunctionBuilder.let` gives. */
+export const boundExpr = (type: ValueType, binding: Binding): Expr => ({ type, kind: BOUND, op: 0, a: undefined, b: undefined, rest: NONE, lo: 0, hi: 0, bytes: undefined, binding });
 
 export const isConst = (e: Expr): boolean => e.kind === CONST;
 export const isConstValue = (e: Expr, value: number): boolean =>
   e.kind === CONST && (e.type === 'i32' || e.type === 'i64') && e.lo === (value | 0) && (e.type === 'i32' || e.hi === (value < 0 ? -1 : 0));
-/** Nothing but a value: can be repeated and reordered freely. */
-export const isPure = (e: Expr): boolean => e.kind === CONST;
 export const isLocal = (e: Expr): boolean => e.kind === LOCAL;
 
 // --- operators, typed by their first operand ---
 
 interface Codes { readonly i32?: number; readonly i64?: number; readonly f32?: number; readonly f64?: number }
 
-/** The opcode for a type. */
-function picker(codes: Codes, what: string): (type: ValueType) => number {
-  // plain variables: a keyed look-up in objects of several shapes is what most of the time would go to
-  const { i32: code32 = 0, i64: code64 = 0, f32: single = 0, f64: double = 0 } = codes;
-  return (type) => {
-    const code = type === 'i32' ? code32 : type === 'i64' ? code64 : type === 'f32' ? single : type === 'f64' ? double : 0;
-    if (code === 0) throw new Error(`no ${what} for ${type}`);
-    return code;
-  };
-}
+const noCode = (what: string, type: ValueType): never => { throw new Error(`no ${what} for ${type}`); };
 
 type Fold = (a: number, b: number) => number;
 
 function binary(what: string, codes: Codes, fold?: Fold, options: { compare?: boolean; identity?: number; zero?: boolean } = {}) {
-  const pick = picker(codes, what), { compare = false, identity, zero = false } = options;
+  // plain variables: a keyed look-up in objects of several shapes is what most of the time would go to
+  const { i32: code32 = 0, i64: code64 = 0, f32: single = 0, f64: double = 0 } = codes, { compare = false, identity, zero = false } = options;
   return (a: Expr, b: Expr): Expr => {
     const { type } = a;
     if (type !== b.type) throw new Error(`${what}: ${type} with ${b.type}`);
@@ -88,7 +91,8 @@ function binary(what: string, codes: Codes, fold?: Fold, options: { compare?: bo
       if (zero && isConstValue(b, 0)) return b;
       if (a.kind === CONST && fold !== undefined && type === 'i32') return i32(fold(a.lo, b.lo));
     }
-    return node(compare ? 'i32' : type, PLAIN, pick(type), [a, b]);
+    const code = type === 'i32' ? code32 : type === 'i64' ? code64 : type === 'f32' ? single : type === 'f64' ? double : 0;
+    return node(compare ? 'i32' : type, PLAIN, code === 0 ? noCode(what, type) : code, a, b);
   };
 }
 
@@ -102,7 +106,11 @@ export const divU = binary('divU', { i32: 0x6e, i64: 0x80 });
 export const remS = binary('remS', { i32: 0x6f, i64: 0x81 });
 export const remU = binary('remU', { i32: 0x70, i64: 0x82 });
 export const div = binary('div', { f32: 0x95, f64: 0xa3 });
-export const and = binary('and', { i32: 0x71, i64: 0x83 }, (a, b) => a & b, { identity: -1, zero: true });
+const anyAnd = binary('and', { i32: 0x71, i64: 0x83 }, (a, b) => a & b, { identity: -1, zero: true });
+export function and(a: Expr, b: Expr): Expr {
+  const low = b.kind === CONST && b.type === 'i64' && b.lo === -1 && b.hi === 0 ? lowWord(a) : undefined;
+  return low === undefined ? anyAnd(a, b) : extendU(low);
+}
 export const or = binary('or', { i32: 0x72, i64: 0x84 }, (a, b) => a | b, { identity: 0 });
 export const xor = binary('xor', { i32: 0x73, i64: 0x85 }, (a, b) => a ^ b, { identity: 0 });
 export const shl = binary('shl', { i32: 0x74, i64: 0x86 }, (a, b) => a << b, { identity: 0 });
@@ -130,10 +138,12 @@ export const fle = binary('le', { f32: 0x5f, f64: 0x65 }, undefined, { compare: 
 export const fge = binary('ge', { f32: 0x60, f64: 0x66 }, undefined, { compare: true });
 
 function unary(what: string, codes: Codes, fold?: (a: number) => number, result?: ValueType) {
-  const pick = picker(codes, what);
+  const { i32: code32 = 0, i64: code64 = 0, f32: single = 0, f64: double = 0 } = codes;
   return (a: Expr): Expr => {
-    if (a.kind === CONST && a.type === 'i32' && fold !== undefined) return i32(fold(a.lo));
-    return node(result ?? a.type, PLAIN, pick(a.type), [a]);
+    const { type } = a;
+    if (a.kind === CONST && type === 'i32' && fold !== undefined) return i32(fold(a.lo));
+    const code = type === 'i32' ? code32 : type === 'i64' ? code64 : type === 'f32' ? single : type === 'f64' ? double : 0;
+    return node(result ?? type, PLAIN, code === 0 ? noCode(what, type) : code, a, undefined);
   };
 }
 
@@ -154,24 +164,41 @@ export const extend16 = unary('extend16', { i32: 0xc1, i64: 0xc3 }, (a) => a << 
 export const extend32 = unary('extend32', { i64: 0xc4 });
 
 /** Any other one-result instruction by opcode, for conversions (0xa7…0xbf, 0xfc00…) and SIMD (0xfd000…). */
-export function plain(type: ValueType, op: number, ...args: readonly Expr[]): Expr { return node(type, PLAIN, op, args); }
+export function plain(type: ValueType, op: number, ...args: readonly Expr[]): Expr { return nary(type, PLAIN, op, args); }
 /** A SIMD instruction with a lane index. */
-export function lane(type: ValueType, op: number, index: number, ...args: readonly Expr[]): Expr { return node(type, LANE, op, args, index); }
-export function shuffle(a: Expr, b: Expr, lanes: readonly number[]): Expr { return node('v128', SHUFFLE, 0xfd0d, [a, b], 0, 0, Uint8Array.from(lanes)); }
+export function lane(type: ValueType, op: number, index: number, ...args: readonly Expr[]): Expr { return nary(type, LANE, op, args, index); }
+export function shuffle(a: Expr, b: Expr, lanes: readonly number[]): Expr { return node('v128', SHUFFLE, 0xfd0d, a, b, NONE, 0, 0, Uint8Array.from(lanes)); }
 
-export function wrap(a: Expr): Expr { return a.kind === CONST ? i32(a.lo) : node('i32', PLAIN, 0xa7, [a]); }
-/** The low word: of a value that was extended from 32 bits, that value itself. */
-export function narrowed(a: Expr): Expr {
-  const source = a.kind === PLAIN && (a.op === 0xac || a.op === 0xad) ? a.args[0] : undefined;
-  return source ?? wrap(a);
+const WRAP = 0xa7, EXTEND_S = 0xac, EXTEND_U = 0xad;
+/** The low word of a value that can be computed in 32 bits: one that was extended from 32 bits, and sums and the like of such. */
+function lowWord(e: Expr): Expr | undefined {
+  if (e.kind === CONST) return i32(e.lo);
+  if (e.kind !== PLAIN || e.type !== 'i64') return undefined;
+  if (e.op === EXTEND_S || e.op === EXTEND_U) return e.a;
+  if (e.op < 0x7c || e.op > 0x85 || (e.op > 0x7e && e.op < 0x83)) return undefined;
+  const a = lowWord(e.a!), b = a === undefined ? undefined : lowWord(e.b!);
+  if (a === undefined || b === undefined) return undefined;
+  switch (e.op) {
+    case 0x7c: return add(a, b);
+    case 0x7d: return sub(a, b);
+    case 0x7e: return mul(a, b);
+    case 0x83: return and(a, b);
+    case 0x84: return or(a, b);
+    default: return xor(a, b);
+  }
 }
-export function extendS(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, a.lo >> 31) : node('i64', PLAIN, 0xac, [a]); }
-export function extendU(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, 0) : node('i64', PLAIN, 0xad, [a]); }
+export function wrap(a: Expr): Expr { return lowWord(a) ?? node('i32', PLAIN, WRAP, a, undefined); }
+export function extendS(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, a.lo >> 31) : node('i64', PLAIN, EXTEND_S, a, undefined); }
+export function extendU(a: Expr): Expr { return a.kind === CONST ? i64(a.lo, 0) : node('i64', PLAIN, EXTEND_U, a, undefined); }
+/** One byte of code that can as well be repeated as its result kept: widening, narrowing, negation. */
+export const isCheap = (e: Expr): boolean => e.kind === PLAIN && (e.op === WRAP || e.op === EXTEND_S || e.op === EXTEND_U || e.op === 0x45 || e.op === 0x50);
+/** The same operation on another operand. */
+export const withOperand = (e: Expr, a: Expr): Expr => node(e.type, e.kind, e.op, a, undefined);
 
 export function select(condition: Expr, whenTrue: Expr, whenFalse: Expr): Expr {
   if (condition.kind === CONST) return condition.lo !== 0 ? whenTrue : whenFalse;
   // typed select (0x1c) is needed for v128 only by old validators; the plain form takes any numeric or vector type
-  return node(whenTrue.type, PLAIN, 0x1b, [whenTrue, whenFalse, condition]);
+  return node(whenTrue.type, PLAIN, 0x1b, whenTrue, whenFalse, [condition]);
 }
 
 export type Width = 8 | 16 | 32 | 64 | 128;
@@ -195,43 +222,14 @@ export function storeCode(type: ValueType, width: Width): number {
 export function load(type: ValueType, width: Width, address: Expr, offset = 0, signed = false): Expr {
   const code = loadCode(type, width, signed);
   if (code === 0) throw new Error(`no ${width}-bit load to ${type}`);
-  return node(type, MEMORY, code, [address], offset, 0);
+  return node(type, MEMORY, code, address, undefined, NONE, offset, 0);
 }
 /** v128.loadN_lane (width 8..64). */
 export function loadLane(width: 8 | 16 | 32 | 64, index: number, address: Expr, offset: number, vector: Expr): Expr {
-  return node('v128', MEMORY_LANE, { 8: 0xfd54, 16: 0xfd55, 32: 0xfd56, 64: 0xfd57 }[width], [address, vector], offset, index);
+  return node('v128', MEMORY_LANE, { 8: 0xfd54, 16: 0xfd55, 32: 0xfd56, 64: 0xfd57 }[width], address, vector, NONE, offset, index);
 }
 
 /** Atomic read-modify-write and compare-exchange on shared memory (threads proposal); natural alignment required. */
 export function atomic(type: 'i32' | 'i64', op: number, args: readonly Expr[], offset: number, alignLog2: number): Expr {
-  return node(type, MEMORY, op, args, offset, alignLog2);
-}
-
-export function emitOpcode(out: ByteWriter, op: number): void {
-  if (op < 0x100) { out.u8(op); return; }
-  const prefix = op > 0xffff ? op >>> 12 : op >>> 8;
-  out.u8(prefix);
-  out.u32(op > 0xffff ? op & 0xfff : op & 0xff);
-}
-
-/** Append the code that leaves the expression's value on the stack. */
-export function emit(out: ByteWriter, e: Expr): void {
-  const { args } = e;
-  for (let i = 0; i < args.length; i++) emit(out, args[i]!);
-  switch (e.kind) {
-    case PLAIN: emitOpcode(out, e.op); return;
-    case CONST:
-      out.u8(e.op);
-      if (e.type === 'i32') out.s32(e.lo);
-      else if (e.type === 'i64') out.s64(e.lo, e.hi);
-      else for (let i = 0; i < (e.type === 'f64' ? 8 : 4); i++) out.u8((i < 4 ? e.lo : e.hi) >>> ((i & 3) << 3) & 0xff);
-      return;
-    case LOCAL: case GLOBAL: out.u8(e.op); out.u32(e.lo); return;
-    case MEMORY: emitOpcode(out, e.op); out.u32(e.hi); out.u32(e.lo); return;
-    case MEMORY_LANE: emitOpcode(out, e.op); out.u32(0); out.u32(e.lo); out.u8(e.hi); return;
-    case CALL: out.u8(e.op); out.u32(e.lo); if (e.op === 0x11) out.u32(e.hi); return;
-    case LANE: emitOpcode(out, e.op); out.u8(e.lo); return;
-    case V_CONST: case SHUFFLE: emitOpcode(out, e.op); if (e.bytes !== undefined) out.raw(e.bytes); return;
-    default: throw new Error(`unknown expression kind ${e.kind}`);
-  }
+  return nary(type, MEMORY, op, args, offset, alignLog2);
 }

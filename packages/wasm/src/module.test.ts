@@ -77,13 +77,13 @@ describe('structured control flow', () => {
   });
 });
 
-it('recycles the locals of the innermost scope before its end, but for those named', () => {
+it('recycles the locals of the innermost scope before its end, but for those of values', () => {
   new ModuleBuilder().define([], [], (fn) => {
     const outer = fn.local('i32');
     fn.scope(() => {
-      const kept = fn.local('i32'), gone = fn.local('i32');
+      const kept = fn.let(w.load('i32', 32, w.i32(0))), gone = fn.local('i32');
       expect(fn.scopedLocals).toBe(2);
-      fn.recycleScoped(new Set([kept]));
+      fn.recycleScoped([kept]);
       expect(fn.scopedLocals).toBe(1);
       expect([fn.local('i32').index, fn.local('i32').index]).toEqual([gone.index, gone.index + 1]);
     });

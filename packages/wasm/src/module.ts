@@ -4,6 +4,15 @@ import type { Expr, ValueType } from './expression.ts';
 import { FunctionBuilder, TYPE_BYTE } from './function.ts';
 import type { FunctionBody, FunctionType } from './function.ts';
 
+/** Of a type, as a number: one digit a value. Exact up to 20 values, more than any function has. */
+function keyOf({ params, results }: FunctionType): number {
+  let key = 1;
+  for (const type of params) key = key * 6 + 0x7f - TYPE_BYTE[type];
+  key = key * 6 + 5;
+  for (const type of results) key = key * 6 + 0x7f - TYPE_BYTE[type];
+  return key;
+}
+
 /** A function of the module under construction, imported or defined. `call` gives an expression (one result). */
 export class FunctionRef {
   readonly index: number;
@@ -13,7 +22,7 @@ export class FunctionRef {
     const result = this.type.results[0];
     if (result === undefined) throw new Error('function has no result: use FunctionBuilder.callVoid');
     if (args.length !== this.type.params.length) throw new Error(`expected ${this.type.params.length} arguments, got ${args.length}`);
-    args.forEach((arg, i) => { if (arg.type !== this.type.params[i]) throw new Error(`argument ${i}: ${arg.type}, expected ${this.type.params[i]}`); });
+    for (let i = 0; i < args.length; i++) if (args[i]?.type !== this.type.params[i]) throw new Error(`argument ${i}: ${args[i]?.type}, expected ${this.type.params[i]}`);
     return callExpr(this.index, result, args);
   }
 }
@@ -25,13 +34,15 @@ interface Defined { readonly ref: FunctionRef; body: FunctionBody | undefined }
 
 /** Writes one WebAssembly module. Import functions first; then declare (for recursion and forward calls) or define the others. */
 export class ModuleBuilder {
-  readonly #types: string[] = [];
+  readonly #types: number[] = [];
   readonly #typeBytes: ByteWriter[] = [];
   readonly #imports: ByteWriter[] = [];
   readonly #defined: Defined[] = [];
   readonly #exports: { name: string; kind: number; index: number }[] = [];
   readonly #elements: { offset: number; functions: readonly FunctionRef[] }[] = [];
   readonly #globals: { type: ValueType; mutable: boolean; lo: number; hi: number }[] = [];
+  /** In the order in which they were finished. */
+  readonly #bodies = new ByteWriter(1 << 12);
   #importedFunctions = 0;
   #importedGlobals = 0;
   #ownTable: number | undefined;
@@ -49,7 +60,7 @@ export class ModuleBuilder {
   }
 
   typeIndex(type: FunctionType): number {
-    const key = `${type.params.join()}>${type.results.join()}`;
+    const key = keyOf(type);
     const known = this.#types.indexOf(key);
     if (known >= 0) return known;
     const bytes = new ByteWriter(16);
@@ -112,7 +123,7 @@ export class ModuleBuilder {
     if (defined === undefined) throw new Error(`function ${ref.index} is imported: it cannot have a body`);
     const fn = new FunctionBuilder(ref.type);
     fn.scope(() => { write(fn); });
-    defined.body = fn.finish();
+    defined.body = fn.finish(this.#bodies);
   }
   define(params: readonly ValueType[], results: readonly ValueType[], write: (fn: FunctionBuilder) => void): FunctionRef {
     const ref = this.declare(params, results);
@@ -124,7 +135,7 @@ export class ModuleBuilder {
   exportTable(name: string): void { this.#exports.push({ name, kind: 1, index: 0 }); }
 
   finish(): Uint8Array<ArrayBuffer> {
-    const out = new ByteWriter(1 << 16);
+    const out = new ByteWriter(this.#bodies.length + 4096);
     out.raw([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
     const section = (id: number, count: number, write: (s: ByteWriter) => void): void => {
       if (count === 0) return;
@@ -156,13 +167,28 @@ export class ModuleBuilder {
       }
     });
     this.#writeHints(out);
-    section(10, this.#defined.length, (s) => {
-      for (const d of this.#defined) {
-        if (d.body === undefined) throw new Error(`function ${d.ref.index} was declared but never filled`);
-        s.sized(d.body.body);
-      }
-    });
+    this.#writeBodies(out);
     return out.finish();
+  }
+
+  #writeBodies(out: ByteWriter): void {
+    const defined = this.#defined, count = new ByteWriter(8);
+    if (defined.length === 0) return;
+    count.u32(defined.length);
+    let bytes = count.length;
+    for (const { ref, body } of defined) {
+      if (body === undefined) throw new Error(`function ${ref.index} was declared but never filled`);
+      const length = body.to - body.from;
+      bytes += length + (length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : length < 0x1000_0000 ? 4 : 5);
+    }
+    out.u8(10);
+    out.u32(bytes);
+    out.part(count.bytes, 0, count.length);
+    for (const { body } of defined) {
+      if (body === undefined) continue;
+      out.u32(body.to - body.from);
+      out.part(this.#bodies.bytes, body.from, body.to);
+    }
   }
 
   /** The branch hinting section: functions in order, their hints in order. Engines without branch hinting skip it. */
