@@ -62,7 +62,10 @@ export class RecipeStore {
   }
   /** Adds what was packed. What is not recipes is left out: nobody knows where the bytes have been. Answers how many were added. */
   load(bytes: Uint8Array, executions: number): number {
-    const words = new Int32Array(bytes.slice(0, bytes.length & ~3).buffer);
+    // a copy, at the beginning of a buffer of its own
+    const whole = new Uint8Array(bytes.length & ~3);
+    whole.set(bytes.subarray(0, whole.length));
+    const words = new Int32Array(whole.buffer);
     if (words[0] !== MAGIC) return 0;
     let added = 0;
     for (let at = HEADER_WORDS; at < words.length && added < MAX_RECIPES;) {

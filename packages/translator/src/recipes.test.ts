@@ -96,6 +96,13 @@ describe('recipes', () => {
   it.each([[[]], [[1, 2, 3]], [[1, 2, 3, -1, 0, 0, 0]], [[1, 2, 3, 1, 0, 0, 0, 5]], [[1, 2, 3, 0x7fff_ffff, 0, 0, 0]], [[1, 2, 3, 0, 0, 0, 0, 9]]])('are not made of %j', (words) => {
     expect(unpackRecipe(Int32Array.from(words))).toBeUndefined();
   });
+  it('are found wherever their bytes lie', () => {
+    const store = new RecipeStore();
+    store.use(recipe);
+    const packed = store.pack(), elsewhere = new Uint8Array(packed.length + 16);
+    elsewhere.set(packed, 7);
+    expect(storeOf(elsewhere.subarray(7, 7 + packed.length)).size).toBe(1);
+  });
   it('are left out of a file that ends early or begins otherwise', () => {
     const store = new RecipeStore();
     store.use(recipe);
