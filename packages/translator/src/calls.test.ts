@@ -302,3 +302,25 @@ describe('a call in 64-bit code whose function puts another page where the calle
     expect(actual.counters['regions']).toBeGreaterThan(1);
   });
 });
+
+describe.each([32, 64] as const)('a %i-bit function that cannot be part of its caller', (bits) => {
+  it('is not asked for again and again', () => {
+    const source = `
+        mov ebx, 300
+again:  call long
+        dec ebx
+        jnz again
+        hlt
+long:   sgdt [0x210000]
+        mov ecx, 3000
+turn:   rol eax, 3
+        add eax, ecx
+        dec ecx
+        jnz turn
+        ret`;
+    const { result, counters } = runFlat(bits, source, 'translator');
+    expect(result).toBe('halt');
+    expect(counters['inlinedCalls']).toBeLessThan(4);
+    expect(counters['regions']).toBeLessThan(12);
+  });
+});

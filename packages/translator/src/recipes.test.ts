@@ -101,7 +101,10 @@ describe('recipes', () => {
     store.use(recipe);
     const packed = store.pack(), elsewhere = new Uint8Array(packed.length + 16);
     elsewhere.set(packed, 7);
-    expect(storeOf(elsewhere.subarray(7, 7 + packed.length)).size).toBe(1);
+    // as Node's buffers: what they cut out of themselves is no copy
+    const view = elsewhere.subarray(7, 7 + packed.length);
+    Object.assign(view, { slice: (from: number, to: number) => view.subarray(from, to) });
+    expect(storeOf(view).size).toBe(1);
   });
   it('are left out of a file that ends early or begins otherwise', () => {
     const store = new RecipeStore();

@@ -86,6 +86,8 @@ export class RegionTranslator implements Translator {
   /** By page of guest memory. */
   readonly #deaths = new Map<number, number>();
   readonly #calls: CallSamples<Region>;
+  /** Keys of calls whose function was to be brought in: where they are calls still, it cannot be. */
+  readonly #askedInline = new Set<number>();
   /** By key, for blocks of regions: host address of the head of the innermost loop they are in there, 0 for none. */
   readonly #loopHeads = new OwnedMap<Region, number>();
   /** Regions in use, by key. */
@@ -175,6 +177,7 @@ export class RegionTranslator implements Translator {
     if (long === undefined) return;
     const { region, delta } = long;
     this.#making.inline(key, region.id);
+    this.#askedInline.add(key);
     this.counters.inlinedCalls++;
     if (!this.#wanted.has(blockKey(region.host, modeKey))) this.#want(region.host, modeKey, (lo >>> 0) - delta, hi);
   }
@@ -322,7 +325,10 @@ export class RegionTranslator implements Translator {
       exits.push({ target, word });
       this.#links.attach(target, word, blocks.regionAt(at, modeKey));
     }
-    for (let i = 0; i < made.calls.length; i += 2) this.#calls.add(region, blockKey(made.calls[i]! >>> 0, modeKey), made.calls[i + 1]!);
+    for (let i = 0; i < made.calls.length; i += 2) {
+      const call = blockKey(made.calls[i]! >>> 0, modeKey);
+      if (!this.#askedInline.has(call)) this.#calls.add(region, call, made.calls[i + 1]!);
+    }
     this.#putInUse(region);
     this.counters.regions++;
     this.counters.regionInstructions += made.instructions;
@@ -345,7 +351,7 @@ export class RegionTranslator implements Translator {
   }
 
   /** A region and what dies when its code's bytes are written. */
-  #regionOf(of: Pick<Region, 'id' | 'host' | 'modeKey' | 'slot'>, { pages, ranges, recipe }: MadeRegion, exits: { target: number; word: number }[]): { region: Region; unit: CodeUnit } {
+  #regionOf(of: Pick<Region, 'id' | 'host' | 'modeKey' | 'slot'>, { pages, ranges, calls, recipe }: MadeRegion, exits: { target: number; word: number }[]): { region: Region; unit: CodeUnit } {
     const { blocks, handlers, state } = this.#context, { id, host, modeKey, slot } = of, key = blockKey(host, modeKey);
     let isOver = false;
     const unit: CodeUnit = {
@@ -358,6 +364,7 @@ export class RegionTranslator implements Translator {
         this.counters.regionDeaths++;
         const page = Math.floor(host / PAGE);
         this.#deaths.set(page, (this.#deaths.get(page) ?? 0) + 1);
+        for (let i = 0; i < calls.length; i += 2) this.#askedInline.delete(blockKey(calls[i]! >>> 0, modeKey));
         this.#recipes.rest(recipe, Math.ceil(this.hotThreshold * KNOWN_PART));
         retire();
         state.set('callsInDoubt', ALL_CALLS);
