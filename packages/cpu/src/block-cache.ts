@@ -25,6 +25,7 @@ const QUICK_MS = 5;
 /** Far more executions than a block sees between two translations. */
 const NEVER_HOT = 0x7fff_ffff;
 const LONGEST_INSTRUCTION = 15;
+const CACHE_LINE = 64;
 
 interface Block extends CodeUnit {
   readonly host: number;
@@ -239,13 +240,14 @@ export class BlockCache {
   }
 
   #decode(host: number, modeKey: number, key: number): Block | undefined {
-    const worst = BLOCK_HEADER.sizeBytes + (MAX_INSTRUCTIONS + 3) * RECORD.sizeBytes;
+    const worst = CACHE_LINE + BLOCK_HEADER.sizeBytes + (MAX_INSTRUCTIONS + 3) * RECORD.sizeBytes;
     if (this.#free + worst > this.#end) this.#discardBlocks();
     const room = (modeKey & MODE.LIMITED) === 0 ? Infinity : this.#room();
     const limit = Math.min(host - (host & PAGE - 1) + PAGE, host + room);
     const single = (modeKey & MODE.SINGLE_STEP) !== 0;
     const mode = MODES[modeKey & MODE.CODE_SIZE]!;
-    const first = this.#free + BLOCK_HEADER.sizeBytes;
+    // the header and the first record lie in one line of the host's cache: blocks that run seldom wait for each line
+    const first = Math.ceil(this.#free / CACHE_LINE) * CACHE_LINE + BLOCK_HEADER.sizeBytes;
     const inst = this.#inst;
     const codeAt = room === Infinity ? first : first + RECORD.sizeBytes;
     let at = codeAt, pc = host, count = 0, crossing = 0, refusedBytes = 0, isShadowOpen = false;
