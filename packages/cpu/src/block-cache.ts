@@ -72,7 +72,8 @@ export class BlockCache {
   readonly #u8: Uint8Array;
   readonly #i32: Int32Array;
   readonly #inst = new Instruction();
-  readonly #blocks = new Map<number, Block>();
+  /** Undefined: a block that died. Keys stay: V8's maps search through what was deleted under the same key until they grow. */
+  readonly #blocks = new Map<number, Block | undefined>();
   readonly #table: BlockTable;
   readonly #pages: CodePages;
   /** Table slot of the translated region for a key. */
@@ -115,6 +116,7 @@ export class BlockCache {
   #discardBlocks(): void {
     this.counters.flushes++;
     for (const block of [...this.#blocks.values()]) {
+      if (block === undefined) continue;
       this.#pages.leave(block.host, block);
       if (block.crossing !== 0) this.#pages.leave(block.crossing, block);
     }
@@ -349,7 +351,7 @@ export class BlockCache {
 
   #kill(block: Block): void {
     this.counters.killedBlocks++;
-    this.#blocks.delete(blockKey(block.host, block.modeKey));
+    this.#blocks.set(blockKey(block.host, block.modeKey), undefined);
     if (!this.#regions.has(blockKey(block.host, block.modeKey))) this.#table.unpoint(block.host, block.modeKey);
     this.#setReachable(block, false);
     for (let at = block.records; at < block.end; at += RECORD.sizeBytes) this.#data.setUint16(at, 0, true);
@@ -359,7 +361,7 @@ export class BlockCache {
 
   /** The block that a record belongs to, if it is still there. */
   blockOf(record: number): { host: number; bytes: number; modeKey: number } | undefined {
-    for (const block of this.#blocks.values()) if (record >= block.records && record < block.end) return block;
+    for (const block of this.#blocks.values()) if (block !== undefined && record >= block.records && record < block.end) return block;
     return undefined;
   }
 }

@@ -41,10 +41,8 @@ export class CodePages {
   enter(host: number, unit: CodeUnit): void {
     const number = Math.floor(host / PAGE);
     let page = this.#pages.get(number);
-    if (page === undefined) {
-      this.#pages.set(number, page = { units: new Map(), lines: new Array<readonly CodeUnit[]>(PAGE / LINE).fill(NONE) });
-      this.#protect(host);
-    }
+    if (page === undefined) this.#pages.set(number, page = { units: new Map(), lines: new Array<readonly CodeUnit[]>(PAGE / LINE).fill(NONE) });
+    if (page.units.size === 0) this.#protect(host);
     if (page.units.has(unit)) return;
     const lines: number[] = [];
     collectLines(unit, number * PAGE, PAGE, lines);
@@ -57,9 +55,8 @@ export class CodePages {
     if (page === undefined || lines === undefined) return;
     page.units.delete(unit);
     for (const line of lines) page.lines[line] = page.lines[line]!.filter((other) => other !== unit);
-    if (page.units.size > 0) return;
-    this.#pages.delete(number);
-    this.#unprotect(number * PAGE);
+    // the page stays known: code that keeps being overwritten comes back to it
+    if (page.units.size === 0) this.#unprotect(number * PAGE);
   }
 
   /** Bytes are about to be written: units made of them die. */
