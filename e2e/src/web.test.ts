@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { obtainGuest } from '@vmm/guests';
 import { chromium } from 'playwright-core';
+import type { Machine } from '@vmm/runtime';
 import type { Browser, Page } from 'playwright-core';
 import { build, preview } from 'vite';
 import type { PreviewServer } from 'vite';
@@ -86,6 +87,17 @@ describe.skipIf(!existsSync(CHROMIUM))('the page in Chromium', () => {
     await type(page, 'uname -m; ls /; poweroff\n');
     await expectOutput(page, /^x86_64\r$/m);
     await expectOutput(page, /reboot: Power down/);
+    await expect.poll(() => page.textContent('#status'), { timeout: 10_000 }).toBe('poweroff');
+    await page.close();
+  });
+
+  it('translates in a worker of its own', async () => {
+    const page = await open({ guest: 'nano', append: 'run=bench', translator: 'worker' });
+    await expectOutput(page, /nano> $/);
+    const counters = await page.evaluate(async () => (await (globalThis as unknown as { vmmMachine: Machine }).vmmMachine.state()).counters);
+    expect(counters['regions']).toBeGreaterThan(0);
+    expect(counters['staleRegions']).toBe(0);
+    await type(page, 'off\r');
     await expect.poll(() => page.textContent('#status'), { timeout: 10_000 }).toBe('poweroff');
     await page.close();
   });

@@ -6,6 +6,6 @@ export type { GuestProfile } from './guest-profile.ts';
 export { Machine } from './machine.ts';
 export type { MachineEvents, MachineExit, MachineState, MachineStatus, Progress, RegisterDump } from './machine-events.ts';
 export { ENGINES, MAX_MEMORY_BYTES, MIN_MEMORY_BYTES, PLACEABLE, resolveMemory } from './options.ts';
-export type { EngineName, LinuxBoot, MachineConfig, MachineOptions, Placeable, Placement } from './options.ts';
+export type { EngineName, LinuxBoot, MachineConfig, MachineOptions, Place, Placeable, Placement } from './options.ts';
 export { SerialPort } from './serial-port.ts';
 export { formatSize, parseSize } from './size.ts';

@@ -2,10 +2,10 @@ import '@xterm/xterm/css/xterm.css';
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import { CPU_MODEL_NAMES, createMachine, VmmError } from '@vmm/runtime';
-import type { Machine, MachineExit } from '@vmm/runtime';
+import type { Machine, MachineExit, Place } from '@vmm/runtime';
 import { loadBoot } from './boot-source.ts';
 
-/** The page: one form, one terminal, one machine at a time. `?kernel=URL&initrd=URL&append=…&memory=…&cpu=…` boots at once. */
+/** The page: one form, one terminal, one machine at a time. `?kernel=URL&initrd=URL&append=…&memory=…&cpu=…&translator=vcpu|worker` boots at once. */
 const terminal = new Terminal({ convertEol: false, cursorBlink: true, scrollback: 10_000 });
 const fit = new FitAddon();
 terminal.loadAddon(fit);
@@ -41,7 +41,8 @@ async function boot(): Promise<void> {
       kernelFile: fileOf('kernelFile'), initrdFile: fileOf('initrdFile'), append: field('append').value,
       kernelUrl: address.get('kernel') ?? undefined, initrdUrl: address.get('initrd') ?? undefined,
     }, say);
-    const made = machine = createMachine({ boot: image, memory: field('memory').value, cpu: field('cpu').value });
+    const translator = address.get('translator') as Place | null;
+    const made = machine = createMachine({ boot: image, memory: field('memory').value, cpu: field('cpu').value, placement: translator === null ? 'auto' : { translator } });
     (globalThis as unknown as { vmmMachine: Machine }).vmmMachine = made; // for the console
     follow(made);
     await made.start();
