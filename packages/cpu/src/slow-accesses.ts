@@ -11,7 +11,7 @@ export type SlowCause = 'plain' | 'device' | 'crossing' | 'code';
 export class SlowAccesses {
   readonly #period: number;
   readonly #counters: () => Readonly<MmuCounters>;
-  readonly #note: (cause: SlowCause) => void;
+  readonly #note: (cause: SlowCause, lo: number, hi: number) => void;
   #left: number;
   /** What is put off, and whether its instruction has been found. */
   #isWaiting = false;
@@ -19,10 +19,13 @@ export class SlowAccesses {
   #lo = 0;
   #hi = 0;
   #kind = 0;
+  /** Where it is. */
+  #ripLo = 0;
+  #ripHi = 0;
   #before: Readonly<MmuCounters> | undefined;
 
-  /** `note`: is told of one in `period` accesses, while `rip` is at its instruction or was when that was tried again. */
-  constructor(counters: () => Readonly<MmuCounters>, period: number, note: (cause: SlowCause) => void) {
+  /** `note`: is told of one in `period` accesses, and where its instruction is. */
+  constructor(counters: () => Readonly<MmuCounters>, period: number, note: (cause: SlowCause, lo: number, hi: number) => void) {
     this.#counters = counters;
     this.#period = period;
     this.#left = period;
@@ -40,12 +43,12 @@ export class SlowAccesses {
     this.#kind = kind;
     return true;
   }
-  /** Generated code has left because something was put off. True: this was it, `rip` is known now. */
-  find(): boolean {
-    const isIt = this.#isWaiting;
+  /** Generated code has left at an instruction that is to be tried again: it is the one, if something was put off. */
+  find(lo: number, hi: number): void {
+    this.#isFound = this.#isWaiting;
     this.#isWaiting = false;
-    this.#isFound = isIt;
-    return isIt;
+    this.#ripLo = lo;
+    this.#ripHi = hi;
   }
   /** After an access that was not put off. */
   made(lo: number, hi: number, kind: AccessKind): void {
@@ -54,7 +57,7 @@ export class SlowAccesses {
     this.#isFound = false;
     const isIt = lo === this.#lo && hi === this.#hi && kind === this.#kind;
     // when it was tried again it did not come here
-    this.#note(isIt && this.#before !== undefined ? causeOf(this.#before, this.#counters()) : 'plain');
+    this.#note(isIt && this.#before !== undefined ? causeOf(this.#before, this.#counters()) : 'plain', this.#ripLo, this.#ripHi);
   }
 }
 

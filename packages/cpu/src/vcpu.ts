@@ -22,7 +22,6 @@ import { ADDRESS_MASKS, EXIT, RECORD } from './record.ts';
 import { RefusedAddress } from './refused-address.ts';
 import { dumpRegisters } from './register-dump.ts';
 import type { RegisterDump } from './register-dump.ts';
-import type { SlowCause } from './slow-accesses.ts';
 import type { TranslationContext, Translator } from './translation.ts';
 import { RecentInstructions } from './recent-instructions.ts';
 import { beginStep, endStep } from './single-step.ts';
@@ -114,9 +113,6 @@ export class Vcpu {
   readonly #recent: RecentInstructions;
   readonly #translator: Translator | undefined;
   #slow: SlowAccesses | undefined;
-  /** Where the access was that was put off. */
-  #slowLo = 0;
-  #slowHi = 0;
 
   constructor(options: VcpuOptions) {
     const { memory, index = 0 } = options;
@@ -196,7 +192,7 @@ export class Vcpu {
           return host;
         },
       });
-      this.#slow = new SlowAccesses(() => this.mmu.counters, this.#translator.slowPeriod, (cause) => { this.#noteSlow(cause); });
+      this.#slow = new SlowAccesses(() => this.mmu.counters, this.#translator.slowPeriod, (cause, lo, hi) => { this.#translator?.noteSlow(cause, lo, hi); });
       this.blocks.hotThreshold = this.#translator.hotThreshold;
       this.blocks.quickThreshold = this.#translator.quickThreshold;
       this.blocks.expects = this.#translator.expects.bind(this.#translator);
@@ -216,7 +212,6 @@ export class Vcpu {
     if (host !== 0) this.#slow.made(lo, hi, kind);
     return this.#translator.deaths === before || (kind & 1) === 0 ? host : 0;
   }
-  #noteSlow(cause: SlowCause): void { this.#translator?.noteSlow(cause, this.#slowLo, this.#slowHi); }
 
   /** Time may have passed that generated code has not seen in its budget. */
   #forgetTime(): void {
@@ -276,10 +271,7 @@ export class Vcpu {
           // translated code also leaves this way to have an instruction retried by the interpreter: then nothing is recorded
           fault = this.#words[this.#faultWord] !== -1;
           this.locateFault();
-          if (!fault && this.#slow?.find() === true) {
-            this.#slowLo = state.lo('rip');
-            this.#slowHi = state.hi('rip');
-          }
+          if (!fault) this.#slow?.find(state.lo('rip'), state.hi('rip'));
         }
         left -= Math.max(retired, 1) + this.#words[this.#repeatedWord]!;
         // an event while stepping: the pending word stopped it before it ran

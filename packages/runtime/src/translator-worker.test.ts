@@ -1,21 +1,15 @@
 import { spawnWorker, workerUrl } from '@vmm/bus/node';
 import type { WorkerHandle } from '@vmm/bus/control';
-import { assemble } from '@vmm/assembler';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Machine } from './machine.ts';
+import { multibootKernel } from './multiboot.testing.ts';
 import type { MachineExit } from './machine-events.ts';
 import { resolveOptions } from './options.ts';
 import type { Place } from './options.ts';
 
-const LOAD = 0x10_0000, TURNS = 4000;
-/** A multiboot image: many turns of some loops, then their sum is written to the debug console and the machine ends. */
-const KERNEL = assemble(`
-    bits 32
-    org ${LOAD}
-    dd 0x1badb002, 0x10000, ${-(0x1bad_b002 + 0x1_0000) >>> 0}
-    dd ${LOAD}, ${LOAD}, 0, 0, start
-start:
-    mov esp, 0x90000
+const TURNS = 4000;
+/** Many turns of some loops, then their sum is written to the debug console and the machine ends. */
+const KERNEL = multibootKernel(`
     mov ebp, ${TURNS}
 again:
     mov ecx, 10000
@@ -29,9 +23,7 @@ one: add eax, ecx
     and al, 0x3f
     add al, 0x40
     out 0xe9, al
-    mov al, 1
-    out 0xf4, al
-    jmp $
+    jmp end
 other:
     mov ecx, 10000
 two: xor eax, ecx
@@ -39,7 +31,7 @@ two: xor eax, ecx
     dec ecx
     jnz two
     ret
-`).bytes;
+end:`);
 
 let machine: Machine | undefined;
 afterEach(async () => { await machine?.close(); });

@@ -46,8 +46,10 @@ export interface CodeSource {
   readonly mode: 16 | 32 | 64;
   /** Host address of the entry. */
   readonly host: number;
-  /** The page `page` pages from the entry's, or undefined if it is not to be used. */
-  page(page: number): CopiedPage | undefined;
+  /** Host address of the page `page` pages from the entry's, or 0 if it is not to be used. */
+  pageHost(page: number): number;
+  /** A copy of what is there: what is decoded must be what is compared later, however often the guest writes meanwhile. */
+  copyPage(host: number): Uint8Array;
   /** An object to decode into, this region's until it has been emitted. */
   newInstruction(): Instruction;
   /** What an instruction means to the CPU at hand; undefined if it cannot be translated (rare ones call TypeScript). */
@@ -94,7 +96,7 @@ export class FlowGraph {
   constructor(source: CodeSource, limits: RegionLimits = DEFAULT_LIMITS) {
     this.#source = source;
     this.#limits = limits;
-    this.pages.push(source.page(0)!);
+    this.#addPage(0, source.host - (source.host & PAGE - 1));
     this.#build();
   }
 
@@ -118,10 +120,14 @@ export class FlowGraph {
 
   #newPage(number: number, offset: number, isContinuation: boolean): CopiedPage | undefined {
     if (this.pages.length >= this.#limits.maxPages) return undefined;
-    const page = this.#source.page(number);
-    if (page === undefined || (!isContinuation && this.#source.heat(page.host + offset, number * PAGE + offset - (this.#source.host & PAGE - 1)) < MIN_HEAT)) return undefined;
-    this.pages.push(page);
-    return page;
+    const host = this.#source.pageHost(number);
+    if (host === 0 || (!isContinuation && this.#source.heat(host + offset, number * PAGE + offset - (this.#source.host & PAGE - 1)) < MIN_HEAT)) return undefined;
+    return this.#addPage(number, host);
+  }
+  #addPage(page: number, host: number): CopiedPage {
+    const added = { page, host, bytes: this.#source.copyPage(host) };
+    this.pages.push(added);
+    return added;
   }
 
   /** Where blocks begin. */

@@ -5,9 +5,8 @@ import { Instruction } from '@vmm/decoder';
 import { VCPU_LAYOUT } from '@vmm/state';
 import type { FunctionRef } from '@vmm/wasm';
 import { linearPage } from './code-page.ts';
-import { CodeSnapshot } from './code-snapshot.ts';
 import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
-import type { CodeSource, CopiedPage } from './flow-graph.ts';
+import type { CodeSource } from './flow-graph.ts';
 import { LinkWords } from './link-words.ts';
 import { Meanings } from './meanings.ts';
 import { OwnedMap } from './owned-map.ts';
@@ -108,14 +107,14 @@ export class RegionMaker {
 
   /** Undefined: the job's recipe is of other code. */
   #graphOf(job: RegionJob, inlined: number[]): FlowGraph | undefined {
-    const around = this.#around, { host, lo, hi, modeKey, recipe } = job, mode = MODES[modeKey & MODE.CODE_SIZE]!, snapshot = new CodeSnapshot(around.u8);
-    const page = (number: number): CopiedPage | undefined => {
-      const found = number === 0 ? host : around.fetch(...linearPage(lo, hi, number, mode), modeKey);
-      return found === 0 ? undefined : snapshot.page(number, found);
+    const around = this.#around, { host, lo, hi, modeKey, recipe } = job, mode = MODES[modeKey & MODE.CODE_SIZE]!;
+    const pageHost = (page: number): number => {
+      const found = page === 0 ? host : around.fetch(...linearPage(lo, hi, page, mode), modeKey);
+      return found - (found & PAGE - 1);
     };
-    if (recipe !== undefined && !isOfCode(recipe, byteReader(page, host & PAGE - 1))) return undefined;
+    if (recipe !== undefined && !isOfCode(recipe, byteReader(around.u8, pageHost, host & PAGE - 1))) return undefined;
     return new FlowGraph({
-      mode, host, page,
+      mode, host, pageHost, copyPage: (at) => around.u8.slice(at, at + PAGE),
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meanings.of(inst, modeKey),
       siteKind: (at) => (this.#sites.size === 0 ? SITE_KIND.usual : this.#sites.get(blockKey(at, modeKey)) ?? SITE_KIND.usual),
@@ -270,15 +269,15 @@ function byRecipe({ leaders, calls, targets }: Recipe): Choices {
   };
 }
 /** Bytes at distances from an entry that is at an offset in its page; -1 where there is no page. */
-function byteReader(page: (number: number) => CopiedPage | undefined, offset: number): (delta: number) => number {
-  let number = NaN, bytes: Uint8Array | undefined;
+function byteReader(u8: Uint8Array, pageHost: (page: number) => number, offset: number): (delta: number) => number {
+  let page = NaN, host = 0;
   return (delta) => {
     const at = offset + delta, wanted = Math.floor(at / PAGE);
-    if (wanted !== number) {
-      number = wanted;
-      bytes = page(wanted)?.bytes;
+    if (wanted !== page) {
+      page = wanted;
+      host = pageHost(wanted);
     }
-    return bytes?.[at - wanted * PAGE] ?? -1;
+    return host === 0 ? -1 : u8[host + at - wanted * PAGE]!;
   };
 }
 

@@ -1,27 +1,10 @@
-import { assemble } from '@vmm/assembler';
 import type { TranslationContext } from '@vmm/cpu';
 import { INSTRUCTIONS } from '@vmm/isa';
 import { RegionTranslator } from '@vmm/translator';
 import { describe, expect, it } from 'vitest';
+import { LOAD, multibootKernel } from '../multiboot.testing.ts';
 import { Lockstep } from './lockstep.ts';
 import type { Divergence, LockstepOptions } from './lockstep.ts';
-
-const LOAD = 0x10_0000;
-/** A multiboot image (32-bit protected mode) that ends by the debug-exit port. */
-function kernel(code: string): Uint8Array {
-  return assemble(`
-    bits 32
-    org ${LOAD}
-    dd 0x1badb002, 0x10000, ${-(0x1bad_b002 + 0x1_0000) >>> 0}
-    dd ${LOAD}, ${LOAD}, 0, 0, start
-start:
-    mov esp, 0x90000
-${code}
-    mov al, 0
-    out 0xf4, al
-    jmp $
-`).bytes;
-}
 
 /** Loops, calls, repeated instructions that cross pages, port reads, faults that return behind themselves, self-modification. */
 const MIXED = `
@@ -77,7 +60,7 @@ end:`;
 interface Outcome { readonly end: string | Divergence; readonly lockstep: Lockstep }
 
 function run(code: string, options: Partial<LockstepOptions> = {}): Outcome {
-  const lockstep = new Lockstep({ boot: { kernel: kernel(code) }, memory: '4M', everyInstructions: 700, memoryEvery: 100_000, ...options });
+  const lockstep = new Lockstep({ boot: { kernel: multibootKernel(code) }, memory: '4M', everyInstructions: 700, memoryEvery: 100_000, ...options });
   for (;;) {
     const end = lockstep.step();
     if (end !== 'running') return { end, lockstep };
