@@ -4,6 +4,7 @@ import type { Expr } from '@vmm/wasm';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
 import { RAX, RBX, RCX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
+import { rotateRight } from './rotate.ts';
 
 type Change = 'none' | 'set' | 'reset' | 'complement';
 
@@ -219,7 +220,7 @@ export const BIT: InstructionTable = {
       m.write(0, high);
     },
   },
-  rorx: shiftWithoutFlags(w.rotr),
+  rorx: shiftWithoutFlags(rotateRight),
   shlx: shiftWithoutFlags(w.shl),
   shrx: shiftWithoutFlags(w.shrU),
   sarx: shiftWithoutFlags(w.shrS),

@@ -3,6 +3,7 @@ import * as w from '@vmm/wasm';
 import type { InstructionEntry, InstructionTable } from './entry.ts';
 import { DS, ES, FS, GS, RAX, RBP, RBX, RDX, RSP, SS } from './machine.ts';
 import type { Machine } from './machine.ts';
+import { rotateLeft, rotateRight } from './rotate.ts';
 import { popValue, push, setStackPointer, stackMask, stackPointer } from './stack.ts';
 
 function loadSegment(m: Machine, segment: w.Expr, selector: w.Expr, after: () => void = () => undefined): void {
@@ -84,7 +85,7 @@ const spread = (size: number): InstructionEntry => ({
 
 function swapBytes(m: Machine, size: number, value: w.Expr): w.Expr {
   if (size === 2) return m.let(w.or(w.and(w.shl(value, w.i32(8)), w.i32(0xff00)), w.shrU(value, w.i32(8))));
-  const swap32 = (v: w.Expr): w.Expr => w.or(w.and(w.rotl(v, w.i32(8)), w.i32(0x00ff_00ff)), w.and(w.rotr(v, w.i32(8)), w.i32(0xff00_ff00 | 0)));
+  const swap32 = (v: w.Expr): w.Expr => w.or(w.and(rotateLeft(v, w.i32(8)), w.i32(0x00ff_00ff)), w.and(rotateRight(v, w.i32(8)), w.i32(0xff00_ff00 | 0)));
   if (size === 4) return m.let(swap32(value));
   const low = m.let(w.wrap(value)), high = m.let(w.wrap(w.shrU(value, w.i64(32))));
   return m.let(w.or(w.shl(w.extendU(swap32(low)), w.i64(32)), w.extendU(swap32(high))));

@@ -3,6 +3,7 @@ import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
 import type { InstructionTable } from './entry.ts';
 import type { Machine } from './machine.ts';
+import { rotateLeft, rotateRight } from './rotate.ts';
 
 /** The shift count masked to 5 or 6 bits, as i32. */
 function count(m: Machine, operand: number, size: number): Expr {
@@ -57,7 +58,7 @@ function rotateWith(compute: (m: Machine, size: number, a: Expr, c: Expr) => Shi
 function rotated(m: Machine, size: number, a: Expr, c: Expr, left: boolean): Expr {
   if (size >= 4) {
     const by = size === 8 ? w.extendU(c) : c;
-    return m.let(left ? w.rotl(a, by) : w.rotr(a, by));
+    return m.let(left ? rotateLeft(a, by) : rotateRight(a, by));
   }
   const bits = size * 8;
   const by = m.let(w.and(c, w.i32(bits - 1)));

@@ -138,12 +138,10 @@ export class RegionTranslator implements Translator {
     if (blocks.regionAt(host, modeKey) !== 0) { blocks.reheat(hot, modeKey); return; }
     const times = this.#wanted.get(blockKey(host, modeKey));
     if (times === undefined) this.#want(host, modeKey, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'), executions, recipe);
-    else {
-      blocks.reheat(hot, modeKey);
-      this.#wanted.set(blockKey(host, modeKey), times + 1);
-    }
+    else this.#wanted.set(blockKey(host, modeKey), times + 1);
+    blocks.reheat(hot, modeKey);
     // it is running on and on while it waits for company
-    this.#take((times ?? 0) > 0);
+    this.#take((times ?? 0) > 1);
   }
 
   /** Has the region made for the code at a host address, whose linear address is `rip` and, above 4 GiB, `ripHigh`. Its heat is measured by `executions`. */
