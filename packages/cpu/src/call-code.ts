@@ -2,6 +2,7 @@
 import { VCPU_LAYOUT } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
+import { SEG } from './architecture.ts';
 import { findJump } from './jump-table.ts';
 import { HANDLER_STATUS } from './record.ts';
 import { StateCode } from './state-code.ts';
@@ -29,7 +30,7 @@ export function defineGoOn(module: ModuleBuilder, privateBase: number): Function
     // the caller's mode may be another: its return address means nothing here
     state.setLong(fn, 'returnTo', w.i64(-1, -1));
     fn.if(w.and(w.gtS(state.word('budget'), w.i32(0)), w.eqz(state.word('pending'))), () => {
-      const wide = fn.let(state.long('rip'));
+      const wide = fn.let(w.and(w.add(state.long('rip'), state.long('segment', 2 * 8 * SEG.CS)), state.long('linearMask')));
       findJump(fn, privateBase, { wide, low: w.wrap(wide) }, state.word('modeKey'), (slot) => {
         fn.returnCallIndirect(module.typeIndex({ params: ['i32'], results: ['i32'] }), [w.i32(0)], slot);
       });

@@ -20,7 +20,7 @@ export { REPEATS_A_TURN, tlbEntry, WRITES } from './interpreter-machine.ts';
 export { findJump } from './jump-table.ts';
 export type { InterpreterCore } from './interpreter-machine.ts';
 export { entryFor, formOf, quickKey } from './lowering.ts';
-export { MODE } from './mode.ts';
+export { CHECK, MODE } from './mode.ts';
 export { HANDLER_STATUS, RECORD } from './record.ts';
 export { blockKey } from './block-cache.ts';
 export { BlockTable } from './block-table.ts';

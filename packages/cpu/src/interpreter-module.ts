@@ -210,7 +210,7 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
           fn.store(64, w.i32(0), at('regionEntries'), w.add(w.load('i64', 64, w.i32(0), at('regionEntries')), w.i64(1)));
           const isKnown = w.eq(w.load('i64', 64, fn.get(entry), tlb + TLB_ENTRY.execTag), tlbWanted(state, fn.get(linear), w.i64(0)));
           const isGlobal = w.and(isKnown, w.ne(w.load('i32', 32, fn.get(entry), tlb + TLB_ENTRY.global), w.i32(0)));
-          noteJump(fn, geometry.privateBase, fn.get(rip), region, key, isGlobal);
+          noteJump(fn, geometry.privateBase, fn.get(linear), region, key, isGlobal);
           fn.store(64, w.i32(0), at('returnTo'), returnTo);
           fn.store(32, w.i32(0), at('callDepth'), depth);
           fn.unless(isNested, () => { fn.store(32, w.i32(0), at('callsInDoubt'), w.i32(0)); });

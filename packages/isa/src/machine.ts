@@ -235,7 +235,7 @@ export abstract class Machine {
   }
 
   /** Near transfers look at the limit of CS; not in code that only runs where there is none. */
-  readonly checksCodeLimit: boolean = true;
+  get checksCodeLimit(): boolean { return true; }
 
   /** One half of a wide vector is being computed whose SIMD exceptions must wait for those of the other. */
   defersExceptions = false;

@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { WRITES } from '@vmm/cpu';
+import { CHECK, WRITES } from '@vmm/cpu';
 import { CS, FS, GS, RSP } from '@vmm/isa';
 import { OpKind } from '@vmm/decoder';
 import * as w from '@vmm/wasm';
@@ -9,6 +9,9 @@ import type { KeptRegisters } from './kept-registers.ts';
 import type { OpenWindows } from './open-windows.ts';
 import type { Place } from './place.ts';
 import type { RegionCode } from './region-code.ts';
+
+/** In a segment's bounds: its limit, above it what is to be checked, of which the limit is the lowest bit. */
+const LIMIT_SHIFT = 32, UNLIMITED = w.i64(-1, 0x7fff_ffff);
 
 export interface AddressParts { readonly code: RegionCode; readonly place: Place; readonly registers: KeptRegisters; readonly windows: OpenWindows; readonly leaveFault: () => void }
 
@@ -72,19 +75,20 @@ export class Addresses {
   }
   /** Of bytes at a distance from a stack or frame pointer of the mode's width, if a window has them. */
   onStack(distance: number, bytes: number, pointer = RSP): Expr | undefined {
-    return this.#step.form.stackSize === (this.#code.is64 ? 8 : 4) ? this.#windows.locate(pointer, distance, bytes) : undefined;
+    return this.#code.isFlat && this.#step.form.stackSize === (this.#code.is64 ? 8 : 4) ? this.#windows.locate(pointer, distance, bytes) : undefined;
   }
 
   /** FLAT says nothing about FS and GS, and CS cannot be written. */
-  #isFlat(segment: number): boolean { return segment !== FS && segment !== GS && (this.#code.is64 || segment !== CS); }
+  #isFlat(segment: number): boolean { return this.#code.isFlat && segment !== FS && segment !== GS && (this.#code.is64 || segment !== CS); }
   /** Linear address (i64) of an offset (i64) in a segment. */
   linear(segment: number, offset: Expr, bytes: number, write = false): Expr {
     const { fn, is64, core } = this.#code;
     if (this.#isFlat(segment)) return is64 ? fn.let(offset) : w.extendU(fn.let(w.wrap(offset)));
     if (is64) return fn.let(w.add(offset, this.#code.load64('segment', segment * 2)));
-    const linear = fn.local('i32'), base = segment * 2, checks = w.wrap(w.shrU(this.#code.load64('segment', base + 1), w.i64(32)));
-    const from = fn.let(offset);
-    fn.if(checks, () => {
+    const linear = fn.local('i32'), base = segment * 2, from = fn.let(offset), bounds = fn.let(this.#code.load64('segment', base + 1));
+    // nothing but the limit is to be checked, and that holds
+    const isBeyond = w.gtU(w.add(from, w.i64(Math.max(bytes, 1) - 1)), w.and(bounds, w.i64(-1, 0)));
+    fn.if(w.or(isBeyond, w.ne(w.shrU(bounds, w.i64(LIMIT_SHIFT + 1)), w.i64(0))), () => {
       const checked = fn.let(core.segmentLinear.call(w.i32(segment * 16), from, w.i32(bytes | (write ? WRITES : 0))));
       // a failed check has recorded its fault and gives an address above 4 GiB
       fn.if(w.wrap(w.shrU(checked, w.i64(32))), this.#leaveFault, undefined, false);
@@ -92,6 +96,11 @@ export class Addresses {
     }, () => { fn.set(linear, w.add(w.wrap(from), w.wrap(this.#code.load64('segment', base)))); }, false);
     return w.extendU(fn.get(linear));
   }
-  /** Bytes that a segment's limit allows: flat segments and those of long mode have none that a run could meet. */
-  limit(segment: number): Expr { return this.#code.is64 || (segment !== FS && segment !== GS) ? w.i64(-1, 0x7fff_ffff) : w.i64(0); }
+  /** Bytes from an offset (i64) on that a segment's limit allows: flat segments and those of long mode have none that a run could meet. */
+  limit(segment: number, offset: Expr): Expr {
+    if (this.#code.is64 || this.#isFlat(segment)) return UNLIMITED;
+    const { fn } = this.#code, bounds = fn.let(this.#code.load64('segment', segment * 2 + 1)), checks = fn.let(w.wrap(w.shrU(bounds, w.i64(LIMIT_SHIFT))));
+    const toLimit = w.add(w.sub(w.and(bounds, w.i64(-1, 0)), offset), w.i64(1));
+    return fn.let(w.select(w.and(checks, w.i32(CHECK.LIMIT)), toLimit, w.select(w.and(checks, w.i32(CHECK.EXPAND_DOWN)), w.i64(0), UNLIMITED)));
+  }
 }

@@ -50,6 +50,11 @@ export interface CodeSource {
   pageHost(page: number): number;
   /** A copy of what is there: what is decoded must be what is compared later, however often the guest writes meanwhile. */
   copyPage(host: number): Uint8Array;
+  /** Distances from the entry that code can lie at: the segment's, where it has a limit or base. */
+  readonly from: number;
+  readonly to: number;
+  /** Whether what is called outside comes back into the region. */
+  readonly keepsCalls: boolean;
   /** An object to decode into, this region's until it has been emitted. */
   newInstruction(): Instruction;
   /** What an instruction means to the CPU at hand; undefined if it cannot be translated (rare ones call TypeScript). */
@@ -173,8 +178,15 @@ export class FlowGraph {
     if (!isTranslated(inst)) return undefined;
     const meaning = this.#source.meaning(inst);
     if (meaning === undefined) return undefined;
+    const step: Step = { delta, inst, entry: meaning.entry, form: meaning.form, traits: meaning.traits, site: this.#source.siteKind(host) };
+    if (!this.#isWithinSegment(step)) return undefined;
     this.#instructions++;
-    return { delta, inst, entry: meaning.entry, form: meaning.form, traits: meaning.traits, site: this.#source.siteKind(host) };
+    return step;
+  }
+  /** With where it goes, unless that is computed. */
+  #isWithinSegment(step: Step): boolean {
+    const { from, to } = this.#source, after = step.delta + step.inst.length;
+    return step.delta >= from && after <= to && (branchTargets(step, after) ?? []).every((target) => target === after || (target >= from && target < to));
   }
 
   /** The page of code that is in the region. */
@@ -208,8 +220,7 @@ export class FlowGraph {
           if (isCall(step)) {
             const [callee] = targets as [number];
             if (this.#goesElsewhere(callee, after, leaders)) {
-              this.#calls.add(delta);
-              targets = [after];
+              targets = this.#leftBy(step, after);
             } else {
               if (leaders.size + 1 < this.#limits.maxBlocks && this.#wanted(after)) this.#returnSites.add(after);
               targets.push(after);
@@ -240,11 +251,11 @@ export class FlowGraph {
     const targets = [...this.#source.computedTargets(step.delta)];
     if (step.inst.row.mnemonic === 'call') {
       const leaves = targets.length === 0 || targets.some((target) => this.#goesElsewhere(target, after, leaders));
-      if (leaves) {
-        this.#calls.add(step.delta);
-        targets.length = 0;
-      } else if (this.#wanted(after)) this.#returnSites.add(after);
-      targets.push(after);
+      if (leaves) targets.splice(0, Infinity, ...this.#leftBy(step, after));
+      else {
+        if (this.#wanted(after)) this.#returnSites.add(after);
+        targets.push(after);
+      }
     }
     for (const target of targets) {
       if (Math.abs(target) >= SWITCH_DELTA || (!leaders.has(target) && leaders.size >= this.#limits.maxBlocks) || !this.#wanted(target)) continue;
@@ -254,6 +265,12 @@ export class FlowGraph {
       }
       if (!leaders.has(target)) { leaders.add(target); work.push(target); }
     }
+  }
+  /** Where the region goes on after a call that leaves it. */
+  #leftBy(call: Step, after: number): number[] {
+    if (!this.#source.keepsCalls) return [];
+    this.#calls.add(call.delta);
+    return [after];
   }
   /** Whether a called function is left to its own region: large ones, and those that go on at once to where nobody knows. */
   #goesElsewhere(callee: number, after: number, leaders: ReadonlySet<number>): boolean {

@@ -10,6 +10,7 @@ import { TranslatorMachine } from './translator-machine.ts';
 
 /** Instructions whose count, an immediate, decides whether they set flags: a trial with one count says nothing of others. */
 const COUNTED = new Set(['rol', 'ror', 'rcl', 'rcr', 'shl', 'sal', 'shr', 'sar', 'shld', 'shrd']);
+const MODE_OF = { 16: MODE.CODE16, 32: MODE.CODE32, 64: MODE.CODE64 } as const;
 const UNKNOWN: Traits = { writesFlags: true, touchesVectorState: false, helpers: [] };
 
 /** What it takes to find out. */
@@ -54,7 +55,7 @@ export class Meanings {
     let traits: Traits | undefined;
     try {
       module.define([], ['i32'], (fn) => {
-        const machine = new TranslatorMachine(new RegionCode(fn, module, core, privateBase, inst.mode === 64 ? MODE.CODE64 : MODE.CODE32), new Map());
+        const machine = new TranslatorMachine(new RegionCode(fn, module, core, privateBase, MODE_OF[inst.mode]), new Map());
         machine.frame.around(() => undefined, () => { machine.run({ delta: 0, inst, entry, form, traits: UNKNOWN, site: SITE_KIND.usual }, 1); });
         traits = { writesFlags: machine.flags.writes > 0 || COUNTED.has(form.mnemonic), touchesVectorState: machine.touchesVectorState, helpers: [...machine.code.usedHelpers] };
       });

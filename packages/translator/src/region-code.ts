@@ -21,6 +21,8 @@ export class RegionCode {
   readonly number: number;
   readonly is64: boolean;
   readonly isUser: boolean;
+  /** No segment but FS and GS adds or checks anything; see `MODE.FLAT`. */
+  readonly isFlat: boolean;
   /** Type of addresses and general registers in this mode. */
   readonly word: 'i32' | 'i64';
   readonly #bits: 32 | 64;
@@ -34,6 +36,7 @@ export class RegionCode {
     this.modeKey = modeKey;
     this.number = number;
     this.is64 = (modeKey & MODE.CODE_SIZE) === MODE.CODE64;
+    this.isFlat = this.is64 || (modeKey & MODE.FLAT) !== 0;
     this.isUser = (modeKey & MODE.USER) !== 0;
     this.word = this.is64 ? 'i64' : 'i32';
     this.#bits = this.is64 ? 64 : 32;

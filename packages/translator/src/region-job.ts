@@ -8,10 +8,13 @@ export interface RegionJob {
   readonly id: number;
   /** Of its function in the table. */
   readonly slot: number;
-  /** Host address of its entry, and the linear one. */
+  /** Host address of its entry, and rip there. */
   readonly host: number;
   readonly lo: number;
   readonly hi: number;
+  /** Of CS, where segments are not flat. */
+  readonly codeBase: number;
+  readonly codeLimit: number;
   readonly modeKey: number;
   /** How often the block that made it wanted has been executed: what its blocks' heat is measured by. */
   readonly executions: number;

@@ -107,14 +107,15 @@ export class RegionMaker {
 
   /** Undefined: the job's recipe is of other code. */
   #graphOf(job: RegionJob, inlined: number[]): FlowGraph | undefined {
-    const around = this.#around, { host, lo, hi, modeKey, recipe } = job, mode = MODES[modeKey & MODE.CODE_SIZE]!;
+    const around = this.#around, { host, lo, hi, codeBase, codeLimit, modeKey, recipe } = job, mode = MODES[modeKey & MODE.CODE_SIZE]!, isFlat = mode === 64 || (modeKey & MODE.FLAT) !== 0;
     const pageHost = (page: number): number => {
-      const found = page === 0 ? host : around.fetch(...linearPage(lo, hi, page, mode), modeKey);
+      const found = page === 0 ? host : around.fetch(...linearPage(lo + codeBase | 0, hi, page, mode), modeKey);
       return found - (found & PAGE - 1);
     };
     if (recipe !== undefined && !isOfCode(recipe, byteReader(around.u8, pageHost, host & PAGE - 1))) return undefined;
     return new FlowGraph({
-      mode, host, pageHost, copyPage: (at) => around.u8.slice(at, at + PAGE),
+      mode, host, pageHost, keepsCalls: isFlat,
+      from: isFlat ? -Infinity : -(lo >>> 0), to: isFlat ? Infinity : (mode === 16 ? Math.min(codeLimit >>> 0, 0xffff) : codeLimit >>> 0) + 1 - (lo >>> 0), copyPage: (at) => around.u8.slice(at, at + PAGE),
       newInstruction: () => this.#instructions[this.#instructionsUsed++] ??= new Instruction(),
       meaning: (inst) => this.#meanings.of(inst, modeKey),
       siteKind: (at) => (this.#sites.size === 0 ? SITE_KIND.usual : this.#sites.get(blockKey(at, modeKey)) ?? SITE_KIND.usual),
@@ -248,7 +249,7 @@ export class RegionMaker {
       emitted.exits.push(target, word);
       return word;
     };
-    const emitter = new RegionEmitter(new TranslatorMachine(code, lookUps), graph, linkTo, stampOf(this.#around.privateBase, job.slot));
+    const emitter = new RegionEmitter(new TranslatorMachine(code, lookUps), graph, { linkTo, stamp: stampOf(this.#around.privateBase, job.slot), rip: job.lo >>> 0, codeBase: job.codeBase >>> 0 });
     emitter.emit();
     for (const [at, id] of starts) {
       const head = emitter.loopHeads[id]!;

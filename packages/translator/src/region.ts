@@ -3,6 +3,7 @@ import type { Label } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import { tlbEntry } from '@vmm/cpu';
+import { CS } from '@vmm/isa';
 import { analyse } from './dominators.ts';
 import type { Structure } from './dominators.ts';
 import { SWITCH_DELTA } from './flow-graph.ts';
@@ -16,6 +17,17 @@ const PAGE = 4096;
 /** Of one block at a time. */
 const MOST_LOCALS = 150;
 const ACCESS_EXECUTE = 2;
+
+/** What a region is to know of where it will be. */
+export interface Surroundings {
+  /** Address of the word that leads from an exit to its target, 0 for none. */
+  readonly linkTo: (delta: number) => number;
+  /** Where the region remembers for which mapping its pages were found right; 0: nowhere. */
+  readonly stamp: number;
+  /** At the entry. */
+  readonly rip: number;
+  readonly codeBase: number;
+}
 
 /** Emits one region: structured control flow from the dominator tree, each block through the instruction builders. */
 export class RegionEmitter {
@@ -31,13 +43,17 @@ export class RegionEmitter {
   readonly loopHeads: Int32Array;
   /** Blocks that no path reaches with flags other than those in memory. */
   readonly #flagsInMemory: Uint8Array;
-  /** The word that leads from an exit to its target. */
-  readonly #linkTo: (delta: number) => number;
-  /** Where the region remembers for which mapping its pages were found right; 0: nowhere. */
+  readonly #linkTo: Surroundings['linkTo'];
   readonly #stamp: number;
 
-  constructor(machine: TranslatorMachine, graph: FlowGraph, linkTo: (delta: number) => number = () => 0, stamp = 0) {
+  /** rip at the entry and the base of CS: outside flat segments, what the region is made for. */
+  readonly #rip: number;
+  readonly #codeBase: number;
+
+  constructor(machine: TranslatorMachine, graph: FlowGraph, { linkTo, stamp, rip, codeBase }: Surroundings) {
     this.#stamp = stamp;
+    this.#rip = rip;
+    this.#codeBase = codeBase;
     this.#machine = machine;
     this.#graph = graph;
     this.#structure = analyse(graph.blocks);
@@ -51,10 +67,20 @@ export class RegionEmitter {
   }
 
   emit(): void {
-    this.#machine.frame.around((leave) => { this.#checkPages(leave); }, () => {
+    this.#machine.frame.around((leave) => {
+      if (!this.#machine.code.isFlat) this.#checkSegment(leave);
+      this.#checkPages(leave);
+    }, () => {
       this.#settleFor(0);
       this.#tree(0);
     });
+  }
+
+  /** Code is where it was in CS, and all of it within the limit: no branch in it can be one that does not go where it did. */
+  #checkSegment(leave: () => void): void {
+    const { fn, code } = this.#machine, end = Math.max(...this.#graph.blocks.map((block) => (block.kind === 'switch' ? 0 : block.endDelta)));
+    const differs = w.or(w.ne(code.load64('rip'), w.i64(this.#rip | 0, 0)), w.ne(code.load64('segment', 2 * CS), w.i64(this.#codeBase | 0, 0)));
+    fn.if(w.or(differs, w.ltU(w.wrap(code.load64('segment', 2 * CS + 1)), w.i32(this.#rip + end - 1 | 0))), leave, undefined, false);
   }
 
   /** The entry's own page is right by the look-up; others must still be mapped where they were when the region was made. */
@@ -71,12 +97,12 @@ export class RegionEmitter {
     }, undefined, false);
   }
   #lookAtPages(leave: () => void): void {
-    const { fn } = this.#machine, { privateBase, is64, core } = this.#machine.code;
+    const { fn } = this.#machine, { privateBase, is64, isFlat, core } = this.#machine.code;
     const state = (name: 'rip' | 'tlbTag'): w.Expr => w.load('i64', 64, w.i32(0), this.#machine.stateAddress(name));
     const tlb = privateBase + VCPU_LAYOUT.tlb;
     for (const { page, host } of this.#graph.pages) {
       if (page === 0) continue;
-      const at = fn.let(w.and(w.add(state('rip'), w.i64(page * PAGE)), is64 ? w.i64(-PAGE) : w.i64(-PAGE, 0)));
+      const at = fn.let(isFlat ? w.and(w.add(state('rip'), w.i64(page * PAGE)), is64 ? w.i64(-PAGE) : w.i64(-PAGE, 0)) : w.i64((this.#rip + this.#codeBase + page * PAGE | 0) & -PAGE, 0));
       const entry = fn.let(tlbEntry(this.#machine.stateBase, at));
       const tag = w.ne(w.load('i64', 64, entry, tlb + TLB_ENTRY.execTag), w.or(at, state('tlbTag')));
       const addend = w.ne(w.add(w.wrap(at), w.load('i32', 32, entry, tlb + TLB_ENTRY.addend)), w.i32(host));
@@ -100,6 +126,7 @@ export class RegionEmitter {
     const isRoot = (id: number): boolean => id === 0 || afterCall.has(id) || isMerge[id] === 1 || isLoopHeader[id] === 1;
     const follow = ({ id: from }: FlowBlock): FlowBlock[] => this.#successors[from]!.filter((id) => !isRoot(id) && position[id]! > position[from]!).map((id) => blocks[id]!);
     const openings = new Map<Step, Opening[]>();
+    if (!this.#machine.code.isFlat) return openings;
     for (const id of order) if (isRoot(id)) for (const [step, opened] of planWindows(blocks[id]!, follow)) openings.set(step, opened);
     return openings;
   }

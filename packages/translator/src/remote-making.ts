@@ -47,8 +47,8 @@ export class RemoteMaking implements RegionMaking {
   add(job: RegionJob): void {
     if (this.#local !== undefined) { this.#local.add(job); return; }
     this.#open.set(job.id, job);
-    const { id, slot, host, lo, hi, modeKey, executions } = job, recipe = job.recipe === undefined ? NONE : new Uint8Array(packRecipe(job.recipe).buffer);
-    this.#send(() => encode(TranslationMessages.job, { executions, id, slot, host, lo, hi, modeKey, isRemake: job.isRemake ? 1 : 0, recipe }, this.#ring));
+    const { id, slot, host, lo, hi, codeBase, codeLimit, modeKey, executions } = job, recipe = job.recipe === undefined ? NONE : new Uint8Array(packRecipe(job.recipe).buffer);
+    this.#send(() => encode(TranslationMessages.job, { executions, id, slot, host, lo, hi, codeBase, codeLimit, modeKey, isRemake: job.isRemake ? 1 : 0, recipe }, this.#ring));
   }
   inline(key: number, id: number): void {
     if (this.#local !== undefined) this.#local.inline(key, id);

@@ -175,9 +175,9 @@ export class TranslatorMachine extends Machine {
   commit(host: Expr): void { this.memory.commit(host); }
   bulkReadable(linear: Expr, bytes: number): Expr { return this.memory.isPlain(linear, bytes, 0); }
   bulkWritable(linear: Expr, bytes: number): Expr { return this.memory.isPlain(linear, bytes, 1); }
-  override bulkLimit(segment: number | 'source'): Expr { return this.#addresses.limit(segment === 'source' ? this.#step.inst.seg : segment); }
-  /** Without a limit of CS, or it would not be translated (MODE.FLAT). */
-  override readonly checksCodeLimit = false;
+  override bulkLimit(segment: number | 'source', offset: Expr): Expr { return this.#addresses.limit(segment === 'source' ? this.#step.inst.seg : segment, offset); }
+  /** What the region consists of is within the limit, or it is not entered: computed targets alone may lie elsewhere. */
+  override get checksCodeLimit(): boolean { return !this.code.isFlat && (this.form.mnemonic === 'ret' || this.form.operands[0]?.kind !== 'imm'); }
 
   // --- flags ---
 
@@ -224,8 +224,8 @@ export class TranslatorMachine extends Machine {
     this.#needWideBranch();
     this.outcome = { type: 'branch', condition: this.fn.once(condition) };
   }
-  /** A branch of 16-bit operand size cuts its target: left to the interpreter, as everything whose trial fails. */
-  #needWideBranch(): void { if (this.size === 2) throw new Error('16-bit branch'); }
+  /** Outside 16-bit code, where regions have no targets that would have to be cut, a branch of 16-bit operand size is left to the interpreter, as everything whose trial fails. */
+  #needWideBranch(): void { if (this.size === 2 && this.#step.inst.mode !== 16) throw new Error('16-bit branch'); }
   dispatchNext(): void {
     this.frame.leaveTo(this.place.after);
     this.outcome = LEFT;

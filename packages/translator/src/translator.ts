@@ -2,6 +2,7 @@
 import { blockKey, MODE } from '@vmm/cpu';
 import type { CodeUnit, SlowCause, TranslationContext, Translator } from '@vmm/cpu';
 import type { Instruction } from '@vmm/decoder';
+import { CS } from '@vmm/isa';
 import { linearPage } from './code-page.ts';
 import { isTranslated } from './flow-graph.ts';
 import type { CodePage } from './flow-graph.ts';
@@ -45,11 +46,15 @@ export interface TranslatorOptions {
   readonly onModule?: (bytes: Uint8Array) => void;
 }
 
+/** CS as it was when a region was wanted: outside flat segments the region is for this one. */
+type CodeSegment = Pick<RegionJob, 'codeBase' | 'codeLimit'>;
+
 /** A region in use. */
 interface Region {
   readonly id: number;
   readonly host: number;
   readonly modeKey: number;
+  readonly segment: CodeSegment;
   readonly pages: readonly CodePage[];
   readonly slot: number;
   readonly recipe: Recipe;
@@ -129,27 +134,34 @@ export class RegionTranslator implements Translator {
     const { state, blocks } = this.#context;
     const modeKey = state.get('modeKey'), executions = blocks.executions(hot, modeKey);
     const recipe = this.#recipes.find(state.u8, hot, modeKey)?.recipe;
-    const host = recipe === undefined ? this.#entryFor(hot, modeKey) : hot, mode = modeOf(modeKey);
-    if (mode === 16 || (modeKey & (MODE.SINGLE_STEP | MODE.VM86)) !== 0 || (mode === 32 && (modeKey & MODE.FLAT) === 0)) return;
+    const host = recipe === undefined ? this.#entryFor(hot, modeKey) : hot;
+    if ((modeKey & MODE.SINGLE_STEP) !== 0) return;
     if ((this.#deaths.get(Math.floor(host / PAGE)) ?? 0) >= this.#options.maxDeathsPerPage) return;
     const installed = this.#installed.get(blockKey(host, modeKey));
     if (installed?.isOnTrial === true) { this.#recall(installed); return; }
     // what a region leaves to the interpreter at once (an instruction with a rare case that is none here) does not get better by another
     if (blocks.regionAt(host, modeKey) !== 0) { blocks.reheat(hot, modeKey); return; }
     const times = this.#wanted.get(blockKey(host, modeKey));
-    if (times === undefined) this.#want(host, modeKey, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'), executions, recipe);
+    if (times === undefined) this.#want(host, modeKey, (state.lo('rip') >>> 0) + (host - hot), state.hi('rip'), this.#segment, executions, recipe);
     else this.#wanted.set(blockKey(host, modeKey), times + 1);
     blocks.reheat(hot, modeKey);
     // it is running on and on while it waits for company
     this.#take((times ?? 0) > 1);
   }
 
-  /** Has the region made for the code at a host address, whose linear address is `rip` and, above 4 GiB, `ripHigh`. Its heat is measured by `executions`. */
-  #want(host: number, modeKey: number, rip: number, ripHigh: number, executions = this.hotThreshold, recipe?: Recipe): void {
+  get #segment(): CodeSegment {
+    const { state } = this.#context;
+    return { codeBase: state.lo('segment', 2 * CS), codeLimit: state.lo('segment', 2 * CS + 1) };
+  }
+  /** Host address of the code at an address in CS, 0 if there is none. */
+  #hostOf(lo: number, hi: number): number { return this.#context.tryFetch(lo + this.#segment.codeBase | 0, hi); }
+
+  /** Has the region made for the code at a host address, where rip is `rip` and, above 4 GiB, `ripHigh`. Its heat is measured by `executions`. */
+  #want(host: number, modeKey: number, rip: number, ripHigh: number, { codeBase, codeLimit }: CodeSegment, executions = this.hotThreshold, recipe?: Recipe): void {
     const { handlers } = this.#context;
     if (handlers.freeSlots <= 0) return;
     const hi = modeOf(modeKey) === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
-    const job: RegionJob = { id: ++this.#made, slot: handlers.takeSlot(), host, lo: rip | 0, hi, modeKey, executions, isRemake: this.#installed.has(blockKey(host, modeKey)), recipe };
+    const job: RegionJob = { id: ++this.#made, slot: handlers.takeSlot(), host, lo: rip | 0, hi, codeBase, codeLimit, modeKey, executions, isRemake: this.#installed.has(blockKey(host, modeKey)), recipe };
     this.#jobs.set(job.id, job);
     this.#wanted.set(blockKey(host, modeKey), 0);
     this.#making.add(job);
@@ -169,19 +181,19 @@ export class RegionTranslator implements Translator {
   /** Between two slices: which call was open last. A caller whose calls take long is made again with the function in it. */
   #sample(): void {
     const { state } = this.#context, ms = this.#calls.takeMs(), lo = state.lo('returnTo'), hi = state.hi('returnTo'), modeKey = state.get('modeKey');
-    if ((lo & hi) === -1 || modeOf(modeKey) === 16) return;
+    if ((lo & hi) === -1) return;
     state.setWords('returnTo', -1, -1);
-    const key = blockKey(this.#context.tryFetch(lo, hi), modeKey), long = this.#calls.sample(key, ms);
+    const key = blockKey(this.#hostOf(lo, hi), modeKey), long = this.#calls.sample(key, ms);
     if (long === undefined) return;
     const { region, delta } = long;
     this.#making.inline(key, region.id);
     this.#askedInline.add(key);
     this.counters.inlinedCalls++;
-    if (!this.#wanted.has(blockKey(region.host, modeKey))) this.#want(region.host, modeKey, (lo >>> 0) - delta, hi);
+    if (!this.#wanted.has(blockKey(region.host, modeKey))) this.#want(region.host, modeKey, (lo >>> 0) - delta, hi, region.segment);
   }
 
   noteSlow(cause: SlowCause, lo: number, hi: number): void {
-    const { state } = this.#context, modeKey = state.get('modeKey'), mode = modeOf(modeKey), host = mode === 16 ? 0 : this.#context.tryFetch(lo, hi);
+    const modeKey = this.#context.state.get('modeKey'), host = this.#hostOf(lo, hi);
     if (host === 0) return;
     const key = blockKey(host, modeKey), kind = this.#slowSites.note(key, cause);
     if (kind === undefined) return;
@@ -201,18 +213,18 @@ export class RegionTranslator implements Translator {
       if (this.#wanted.has(key)) continue;
       this.#outdated.delete(key);
       const region = this.#installed.get(key);
-      if (region !== undefined) this.#want(region.host, region.modeKey, rip, hi, this.hotThreshold, region.recipe);
+      if (region !== undefined) this.#want(region.host, region.modeKey, rip, hi, region.segment, this.hotThreshold, region.recipe);
     }
   }
 
   mayGoOn(code: number, lo: number, hi: number): boolean {
     const region = this.#byId.get(code), modeKey = this.#context.state.get('modeKey');
-    return region?.modeKey === modeKey && this.#areMapped(region.pages, lo, hi, modeOf(modeKey));
+    return region?.modeKey === modeKey && this.#areMapped(region, lo, hi);
   }
-  /** Whether pages are where they were when a region was made whose entry is at an address. */
-  #areMapped(pages: readonly CodePage[], lo: number, hi: number, mode: 16 | 32 | 64): boolean {
+  /** Whether a region's pages are where they were when it was made, with its entry at `lo` and `hi`. */
+  #areMapped({ pages, modeKey }: Region, lo: number, hi: number): boolean {
     return pages.every(({ page, host }) => {
-      const found = this.#context.tryFetch(...linearPage(lo, hi, page, mode));
+      const found = this.#context.tryFetch(...linearPage(lo, hi, page, modeOf(modeKey)));
       return found !== 0 && found - (found & PAGE - 1) === host;
     });
   }
@@ -301,9 +313,9 @@ export class RegionTranslator implements Translator {
   }
 
   /** From now on the region stands for its code, unless that has changed since it was made. */
-  #use({ id, host, modeKey, slot, recipe }: RegionJob, made: MadeRegion): Region | undefined {
+  #use({ id, host, modeKey, slot, recipe, codeBase, codeLimit }: RegionJob, made: MadeRegion): Region | undefined {
     const { blocks, state, privateBase } = this.#context, key = blockKey(host, modeKey), exits: { target: number; word: number }[] = [];
-    const { region, unit } = this.#regionOf({ id, host, modeKey, slot }, made, exits);
+    const { region, unit } = this.#regionOf({ id, host, modeKey, segment: { codeBase, codeLimit }, slot }, made, exits);
     for (const { host: at } of made.pages) blocks.watch(at, unit);
     if (!this.#isAsMade(made)) {
       this.counters.staleRegions++;
@@ -349,8 +361,8 @@ export class RegionTranslator implements Translator {
   }
 
   /** A region and what dies when its code's bytes are written. */
-  #regionOf(of: Pick<Region, 'id' | 'host' | 'modeKey' | 'slot'>, { pages, ranges, calls, recipe }: MadeRegion, exits: { target: number; word: number }[]): { region: Region; unit: CodeUnit } {
-    const { blocks, handlers, state } = this.#context, { id, host, modeKey, slot } = of, key = blockKey(host, modeKey);
+  #regionOf(of: Pick<Region, 'id' | 'host' | 'modeKey' | 'segment' | 'slot'>, { pages, ranges, calls, recipe }: MadeRegion, exits: { target: number; word: number }[]): { region: Region; unit: CodeUnit } {
+    const { blocks, handlers, state } = this.#context, { id, host, modeKey, segment, slot } = of, key = blockKey(host, modeKey);
     let isOver = false;
     const unit: CodeUnit = {
       overlaps: (at, size) => {
@@ -384,7 +396,7 @@ export class RegionTranslator implements Translator {
       this.#making.gone(id);
       this.#memory.gone(region);
     };
-    const region: Region = { id, host, modeKey, pages, slot, recipe, contains: (at) => unit.overlaps(at, 1), isOnTrial: false, retire };
+    const region: Region = { id, host, modeKey, segment, pages, slot, recipe, contains: (at) => unit.overlaps(at, 1), isOnTrial: false, retire };
     return { region, unit };
   }
 }
