@@ -8,7 +8,7 @@ export type { MakerLink } from './remote-making.ts';
 export { MakerServer } from './serve-maker.ts';
 export type { MakerServerOptions } from './serve-maker.ts';
 export { RegionTranslator, surroundings } from './translator.ts';
-export type { TranslatorOptions } from './translator.ts';
+export type { TranslatorOptions } from './translator-options.ts';
 export { CLASSES, classOf } from './instruction-class.ts';
 export type { InstructionClass } from './instruction-class.ts';
 export { POLICIES, SENSITIVE } from './sensitive.ts';

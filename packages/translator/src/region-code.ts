@@ -1,4 +1,5 @@
 import { MODE } from '@vmm/cpu';
+import { hasFlatSegments } from './mode-key.ts';
 import type { InterpreterCore } from '@vmm/cpu';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import type { StateField } from '@vmm/state';
@@ -21,7 +22,7 @@ export class RegionCode {
   readonly number: number;
   readonly is64: boolean;
   readonly isUser: boolean;
-  /** No segment but FS and GS adds or checks anything; see `MODE.FLAT`. */
+  /** See `hasFlatSegments`. */
   readonly isFlat: boolean;
   /** Type of addresses and general registers in this mode. */
   readonly word: 'i32' | 'i64';
@@ -36,7 +37,7 @@ export class RegionCode {
     this.modeKey = modeKey;
     this.number = number;
     this.is64 = (modeKey & MODE.CODE_SIZE) === MODE.CODE64;
-    this.isFlat = this.is64 || (modeKey & MODE.FLAT) !== 0;
+    this.isFlat = hasFlatSegments(modeKey);
     this.isUser = (modeKey & MODE.USER) !== 0;
     this.word = this.is64 ? 'i64' : 'i32';
     this.#bits = this.is64 ? 64 : 32;

@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits, or beside it; indices are bounded by construction. */
-import { blockKey, MODE } from '@vmm/cpu';
+import { blockKey } from '@vmm/cpu';
 import type { ExtensionModules, Lowered } from '@vmm/cpu';
 import { Instruction } from '@vmm/decoder';
 import { VCPU_LAYOUT } from '@vmm/state';
@@ -9,6 +9,7 @@ import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
 import type { CodeSource } from './flow-graph.ts';
 import { LinkWords } from './link-words.ts';
 import { Meanings } from './meanings.ts';
+import { hasFlatSegments, modeOf } from './mode-key.ts';
 import { OwnedMap } from './owned-map.ts';
 import { MissingHelper, RegionCode } from './region-code.ts';
 import { RegionEmitter } from './region.ts';
@@ -40,7 +41,7 @@ interface Emitted { readonly exits: number[]; readonly starts: number[] }
 
 /** Functions for lazy flags, which any code may come to want. */
 const FLAG_HELPERS = ['lazyAux', 'lazyResult'];
-const MODES = [16, 32, 64] as const, PAGE = 4096;
+const PAGE = 4096;
 /** Functions that have a region of this size or less are translated once more where they are called. */
 const MAX_INLINED = 24;
 
@@ -107,7 +108,7 @@ export class RegionMaker {
 
   /** Undefined: the job's recipe is of other code. */
   #graphOf(job: RegionJob, inlined: number[]): FlowGraph | undefined {
-    const around = this.#around, { host, lo, hi, codeBase, codeLimit, modeKey, recipe } = job, mode = MODES[modeKey & MODE.CODE_SIZE]!, isFlat = mode === 64 || (modeKey & MODE.FLAT) !== 0;
+    const around = this.#around, { host, lo, hi, codeBase, codeLimit, modeKey, recipe } = job, mode = modeOf(modeKey), isFlat = hasFlatSegments(modeKey);
     const pageHost = (page: number): number => {
       const found = page === 0 ? host : around.fetch(...linearPage(lo + codeBase | 0, hi, page, mode), modeKey);
       return found - (found & PAGE - 1);

@@ -4,12 +4,13 @@ import type { CodeUnit, SlowCause, TranslationContext, Translator } from '@vmm/c
 import type { Instruction } from '@vmm/decoder';
 import { CS } from '@vmm/isa';
 import { linearPage } from './code-page.ts';
+import { modeOf } from './mode-key.ts';
 import { isTranslated } from './flow-graph.ts';
 import type { CodePage } from './flow-graph.ts';
 import { CallSamples } from './call-samples.ts';
 import { CodeMemory } from './code-memory.ts';
 import { Links } from './links.ts';
-import { DEFAULT_BATCH, LocalMaking } from './local-making.ts';
+import { LocalMaking } from './local-making.ts';
 import { Meanings } from './meanings.ts';
 import { OwnedMap } from './owned-map.ts';
 import { RecipeStore } from './recipe-store.ts';
@@ -18,33 +19,8 @@ import { stampOf } from './region-maker.ts';
 import { SITE_KIND, SlowSites } from './slow-sites.ts';
 import type { MakerSurroundings } from './region-maker.ts';
 import type { MadeBatch, MadeRegion, RegionJob, RegionMaking } from './region-job.ts';
-
-export interface TranslatorOptions {
-  /** Executions of a block before it is translated. Default 5,000: below that, translating and compiling cost more than they save (measured on a boot). */
-  readonly hotThreshold?: number;
-  /** So many are enough if they come in quick succession. Default: a quarter of `hotThreshold`. */
-  readonly quickThreshold?: number;
-  /** Regions made from one page that may die before its code is left to the interpreter. Default 40. */
-  readonly maxDeathsPerPage?: number;
-  /** Regions that wait for each other to share a module. Default 16. */
-  readonly batchSize?: number;
-  /** How long a region may wait for company. Default 10 ms. */
-  readonly batchDelayMs?: number;
-  /** How long samples must find a call open until its function becomes part of the caller's region. Default 12 ms. */
-  readonly inlineMs?: number;
-  /** WebAssembly in use that is too much: what is not needed goes then. Default 24 MiB. */
-  readonly maxCodeBytes?: number;
-  /** How long code is out of use to see whether it is missed. Default 200 ms. */
-  readonly trialMs?: number;
-  /** Which regions there were, from `recipes` of an earlier translator: the same code is translated as soon as it runs. What is no such thing is left out. */
-  readonly recipes?: Uint8Array | undefined;
-  /** Where regions are made. Default: on this thread. */
-  readonly making?: RegionMaking;
-  /** One in so many slow accesses is looked at. Default 251. */
-  readonly slowPeriod?: number;
-  /** Is told of every module that is made on this thread. */
-  readonly onModule?: (bytes: Uint8Array) => void;
-}
+import { withDefaults } from './translator-options.ts';
+import type { TranslatorOptions } from './translator-options.ts';
 
 /** CS as it was when a region was wanted: outside flat segments the region is for this one. */
 type CodeSegment = Pick<RegionJob, 'codeBase' | 'codeLimit'>;
@@ -63,7 +39,7 @@ interface Region {
   isOnTrial: boolean;
   readonly retire: () => void;
 }
-const PAGE = 4096, HOT = 5000;
+const PAGE = 4096;
 /** Executions of a known block: at the next start of a program; after its region was dropped or its code overwritten, as a part of the threshold; while its region is on trial. */
 const WARM = 16, KNOWN_PART = 1 / 8, MISSED = 16;
 /** Of all code, how much is on trial at a time. */
@@ -71,8 +47,6 @@ const TRIAL_PART = 1 / 4;
 /** Table slots that are to be left. */
 const SPARE_SLOTS = 2048;
 const ALL_CALLS = 0x7fff_ffff;
-const MODES = [16, 32, 64] as const;
-const modeOf = (modeKey: number): 16 | 32 | 64 => MODES[modeKey & MODE.CODE_SIZE] ?? 16;
 
 /** Has hot code translated to WebAssembly, region by region, puts regions in use and takes them back when their code changes. */
 export class RegionTranslator implements Translator {
@@ -107,19 +81,19 @@ export class RegionTranslator implements Translator {
   readonly #wanted = new Map<number, number>();
 
   constructor(context: TranslationContext, options: TranslatorOptions = {}) {
-    const { hotThreshold = HOT, quickThreshold = Math.ceil(hotThreshold / 4), maxDeathsPerPage = 40, maxCodeBytes = 24 * 2 ** 20, trialMs = 200, batchSize = DEFAULT_BATCH.batchSize, batchDelayMs = DEFAULT_BATCH.batchDelayMs, inlineMs = 12 } = options;
+    const { hotThreshold, quickThreshold, maxDeathsPerPage, maxCodeBytes, trialMs, batch, inlineMs, slowPeriod } = withDefaults(options);
     this.#context = context;
     this.#options = { maxDeathsPerPage, trialMs };
     this.hotThreshold = hotThreshold;
     this.quickThreshold = quickThreshold;
-    this.slowPeriod = options.slowPeriod ?? 251;
+    this.slowPeriod = slowPeriod;
     const around = surroundings(context);
     this.#meanings = new Meanings(around);
     this.#calls = new CallSamples(inlineMs);
     this.#links = new Links(context.state.i32);
     this.#memory = new CodeMemory(maxCodeBytes);
     if (options.recipes !== undefined) this.#recipes.load(options.recipes, WARM);
-    this.#making = options.making ?? new LocalMaking(around, { batchSize, batchDelayMs }, options.onModule);
+    this.#making = options.making ?? new LocalMaking(around, batch, options.onModule);
   }
 
   get deaths(): number { return this.counters.regionDeaths; }
