@@ -22,7 +22,7 @@ export const MAP = {
 export const MEMORY_MIB = 128;
 
 const HOT_PAGES = 1400, TLB_PAGES = 12_000;
-/** Instructions of one turn of a page's loop (see `template`). */
+/** Instructions of one turn of a page's loop (see `template`), and of the 16-bit one. */
 const TURN = 8;
 
 /** Calls the function of each page of a range once, with so many turns. */
@@ -67,6 +67,33 @@ export const CLIFFS: readonly Cliff[] = [
     mov ds, eax
     dec ebp
     jnz .again`,
+  },
+  {
+    name: 'code16', title: '40 M instructions of a loop in a 16-bit code segment that loads and stores in a data segment, both with a base and 64 KiB', instructions: 40e6,
+    code: `
+    mov eax, DATA16
+    mov ds, eax
+    mov ecx, ${40e6 / TURN}
+    xor ebx, ebx
+    xor esi, esi
+    jmp CODE16:(.narrow - ${MAP.LOAD})
+  bits 16
+  .narrow:
+    mov ax, [si]
+    xor ax, cx
+    add bx, ax
+    mov [si + 4], bx
+    add si, 4
+    and si, 0xffc
+    dec ecx
+    jnz .narrow
+    db 0x66, 0xea
+    dd .wide
+    dw 8
+  bits 32
+  .wide:
+    mov eax, DATA
+    mov ds, eax`,
   },
   {
     name: 'call', title: '10 M CALL and RET to another page', instructions: 50e6,
@@ -168,6 +195,8 @@ bits 32
 org ${MAP.LOAD}
 DATA equ 16
 BASED equ 24
+CODE16 equ 32
+DATA16 equ 40
 header:
     dd 0x1badb002, 0x10000, ${-(0x1bad_b002 + 0x1_0000) >>> 0}
     dd header, header, image_end, image_end, start
@@ -341,8 +370,8 @@ ${cliffs.map(({ code }, i) => `align 16\ncliff_${i}:${code}\n    ret`).join('\n'
 ${template}
 
 align 8
-gdt: dq 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00c793000010ffff
-gdt_pointer: dw 31
+gdt: dq 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00c793000010ffff, 0x00009b100000ffff, 0x070093000000ffff
+gdt_pointer: dw 47
     dd gdt
 leaf_table: dd ${Array.from({ length: 16 }, (_, i) => MAP.LEAVES + i * PAGE).join(', ')}
 digits: db "0123456789abcdef"

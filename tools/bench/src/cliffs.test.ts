@@ -7,7 +7,7 @@ import { cliffsImage } from './cliffs.ts';
 import { MarkerReader } from './markers.ts';
 
 /** The same on QEMU's TCG and on v86. */
-const CHECKSUMS: Readonly<Record<string, string>> = { alu: '3b9524c0', modekey: '3d401fc0', call: '88896b40', icall: 'a5470480', dcall: 'a06b5500', tlb: '96969a40', cr3: '00004e20' };
+const CHECKSUMS: Readonly<Record<string, string>> = { alu: '3b9524c0', modekey: '3d401fc0', code16: '00005529', call: '88896b40', icall: 'a5470480', dcall: 'a06b5500', tlb: '96969a40', cr3: '00004e20' };
 
 async function run(cliffs: readonly Cliff[]): Promise<MarkerReader> {
   const machine = createMachine({ memory: `${MEMORY_MIB}M`, boot: { kernel: assemble(cliffsSource(cliffs)).bytes } });
