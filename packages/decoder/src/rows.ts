@@ -1,3 +1,4 @@
+/* @precomputed */
 import { parseRows } from './parse-rows.ts';
 import type { Row } from './row.ts';
 import { INTEGER_ROWS } from './rows/integer.ts';

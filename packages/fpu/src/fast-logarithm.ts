@@ -1,7 +1,7 @@
 /** Logarithms in 128-bit fixed point. */
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder } from '@vmm/wasm';
-import { FIXED_BITS, LN2_FIXED } from './constants.ts';
+import { FIXED_BITS, LN2_FIXED } from './exact.ts';
 import { add, high, highSigned, highSmallSigned, negateIf, normalize, product, scaled, shiftRightBy, word } from './fixed-point.ts';
 import type { Approximation, Pair } from './fixed-point.ts';
 import { TABLES } from './tables.ts';

@@ -2,7 +2,7 @@
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, Local } from '@vmm/wasm';
 import { wide } from '@vmm/softfloat';
-import { FIXED_BITS, PI_FIXED } from './constants.ts';
+import { FIXED_BITS, PI_FIXED } from './exact.ts';
 import { add, high, highSmall, negateIf, normalize, product, scaled, shiftRightBy, subtract, word } from './fixed-point.ts';
 import type { Approximation, Pair } from './fixed-point.ts';
 import { TABLES } from './tables.ts';

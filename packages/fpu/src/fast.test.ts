@@ -2,7 +2,7 @@ import { ModuleBuilder } from '@vmm/wasm';
 import type { Expr, FunctionBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import { describe, expect, it } from 'vitest';
-import { FIXED_BITS, LN2_FIXED, multiply, oddSeries, PI_FIXED } from './constants.ts';
+import { FIXED_BITS, LN2_FIXED, multiply, oddSeries, PI_FIXED } from './exact.ts';
 import { angle, logarithm2, logarithm2Plus1, powerLessOne, quotient, sineCosine, TRANSCENDENTAL_TABLES } from './index.ts';
 import type { Approximation } from './index.ts';
 

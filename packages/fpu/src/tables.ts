@@ -1,5 +1,5 @@
 /** Tables that the generated functions read, of 128-bit fixed-point numbers, to be written into the vCPU's memory. */
-import { FIXED_BITS, LN2_FIXED, logarithm, multiply, oddSeries } from './constants.ts';
+import { FIXED_BITS, LN2_FIXED, logarithm, multiply, oddSeries } from './exact.ts';
 
 const ONE = 1n << FIXED_BITS;
 

@@ -1,5 +1,6 @@
 /** @hot FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1: special cases from the manual's tables, the rest from functions.ts. SDM vol 2 */
-import { HALF_PI, LN2, LOG2_E, PI, QUARTER_PI, reduceLarge, THREE_QUARTER_PI } from './constants.ts';
+import { HALF_PI, LN2, LOG2_E, PI, QUARTER_PI, THREE_QUARTER_PI } from './constants.ts';
+import { reduceLarge } from './exact.ts';
 import { add, divide, low, multiply } from './double-double.ts';
 import { arctangent, cosine, logarithm2, logarithm2Plus1, power2Less1, quadrant, reduceByHalfPi, resultLow, sine } from './functions.ts';
 import { KIND, Operand, RegisterStack, STATUS } from './register-stack.ts';
