@@ -48,7 +48,10 @@ describe('a precomputed module', () => {
     await expect(precomputed().load(file(`/* @precomputed */ export const bad = ${value};`))).rejects.toThrow('cannot write bad');
   });
 
-  it.each([['decoder/src/tables.ts', 'base64'], ['decoder/src/rows.ts', 'JSON.parse'], ['fpu/src/transcendental-tables.ts', 'base64'], ['fpu/src/constants.ts', 'HALF_PI']])('is %s', async (name, part) => {
+  it.each([
+    ['decoder/src/tables.ts', 'base64'], ['decoder/src/rows.ts', 'JSON.parse'], ['fpu/src/transcendental-tables.ts', 'base64'], ['fpu/src/constants.ts', 'HALF_PI'],
+    ['nano/src/image.ts', 'base64'], ['firmware/src/acpi/pc-dsdt.ts', 'PC_DSDT_BODY'],
+  ])('is %s', async (name, part) => {
     const path = join(import.meta.dirname, '../../../packages', name);
     expect(readFileSync(path, 'utf8')).toMatch(/^\/\* @precomputed \*\//);
     expect((await precomputed().load(path))?.code).toContain(part);

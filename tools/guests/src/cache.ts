@@ -4,15 +4,8 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { VmmError } from '@vmm/spec';
-
-/** `$VMM_CACHE`, else `$XDG_CACHE_HOME/vmm`, else `~/.cache/vmm`. */
-export function cacheFolder(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  if (environment.VMM_CACHE) return environment.VMM_CACHE;
-  return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vmm');
-}
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -38,16 +31,4 @@ export async function writeAtomically(path: string, bytes: Uint8Array | string):
 export async function readChecked(path: string, expectedSha256: string): Promise<Uint8Array | undefined> {
   const bytes = await readFile(path).catch(() => undefined);
   return bytes !== undefined && sha256(bytes) === expectedSha256 ? bytes : undefined;
-}
-
-/** A JSON file of ours, or undefined when missing or damaged. */
-export async function readRecord(path: string): Promise<Record<string, unknown> | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

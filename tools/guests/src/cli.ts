@@ -1,7 +1,7 @@
 /** Command line of this tool; `--help` says how. */
 import { parseArgs } from 'node:util';
 import { VmmError } from '@vmm/spec';
-import { cacheFolder } from './cache.ts';
+import { cacheFolder } from './cache-folder.ts';
 import { GUESTS } from './catalogue.ts';
 import { obtainGuest } from './obtain.ts';
 import type { GuestProgress } from './progress.ts';

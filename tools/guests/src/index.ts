@@ -1,4 +1,4 @@
-export { cacheFolder } from './cache.ts';
+export { cacheFolder } from './cache-folder.ts';
 export { GUESTS, type GuestArchitecture, type GuestDefinition } from './catalogue.ts';
 export { type CpioEntry, writeCpio } from './cpio.ts';
 export { type InitramfsOptions, makeInitramfs } from './initramfs.ts';

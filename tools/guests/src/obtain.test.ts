@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeArchive } from './archive.testing.ts';
-import { cacheFolder } from './cache.ts';
+import { cacheFolder } from './cache-folder.ts';
 import { type Guest, obtainGuest, type ObtainOptions } from './obtain.ts';
 
 let archive: FakeArchive;

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { PrivateApt } from './apt.ts';
-import { cacheFolder, readChecked, readRecord, sha256, writeAtomically } from './cache.ts';
+import { cacheFolder, readRecord } from './cache-folder.ts';
+import { readChecked, sha256, writeAtomically } from './cache.ts';
 import type { GuestArchitecture } from './catalogue.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { withLock } from './lock.ts';

@@ -1,6 +1,7 @@
 import { ADDRESS } from '../address-map.ts';
 import type { GuestMemory } from '../guest-memory.ts';
 import { makeDsdtBody } from './dsdt.ts';
+import { PC_DSDT_BODY } from './pc-dsdt.ts';
 import { type FixedHardware, makeFacs, makeFadt, makeMadt, makeRsdp, makeRsdt, makeTable, makeXsdt } from './tables.ts';
 import { invariant } from '@vmm/spec';
 
@@ -44,7 +45,7 @@ export function buildAcpi(memory: GuestMemory, options: AcpiOptions = {}): Place
   const cpus = options.cpus ?? 1;
   const hardware = { ...PC_FIXED_HARDWARE, ...options.fixedHardware };
   const facs = place('FACS', makeFacs());
-  const dsdt = place('DSDT', makeTable('DSDT', DSDT_REVISION, (table) => { table.bytes(makeDsdtBody(options.pciInterrupts ?? [16, 17, 18, 19])); }));
+  const dsdt = place('DSDT', makeTable('DSDT', DSDT_REVISION, (table) => { table.bytes(options.pciInterrupts === undefined ? PC_DSDT_BODY : makeDsdtBody(options.pciInterrupts)); }));
   const fadt = place('FACP', makeFadt(hardware, facs, dsdt));
   const madt = place('APIC', makeMadt({ cpus, ioApicId: options.ioApicId ?? cpus, sciIrq: hardware.sciIrq }));
   const rsdt = place('RSDT', makeRsdt([fadt, madt]));

@@ -1,0 +1,4 @@
+/* @precomputed */
+import { linkKernel } from './link.ts';
+
+export const KERNEL_IMAGE: Uint8Array<ArrayBuffer> = linkKernel();
