@@ -1,5 +1,5 @@
-import { getCompileCacheDir } from 'node:module';
-import { MessageChannel, MessagePort, Worker, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { MessageChannel, MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { expose, transferHandlers, wrap } from 'comlink';
 import type { Endpoint } from 'comlink';
 import { invariant } from '@vmm/spec';
@@ -7,6 +7,11 @@ import { Death } from './control/death.ts';
 import { carryErrors } from './control/wire-error.ts';
 import type { WorkerHandle } from './control/worker-handle.ts';
 import type { MailCount, Mailbox } from './mailbox.ts';
+import { startWorker } from './start-worker.node.ts';
+import type { SpawnOptions } from './start-worker.node.ts';
+
+export { workerUrl } from './start-worker.node.ts';
+export type { SpawnOptions } from './start-worker.node.ts';
 
 interface NodePort {
   postMessage(value: unknown, transfer?: readonly unknown[]): void;
@@ -59,28 +64,9 @@ function proxyByNodePorts(): void {
 }
 let proxied = false;
 
-export interface SpawnOptions {
-  readonly name: string;
-  /** Bound of the worker's heap for new objects. Default: V8's, 64 MiB and more, which stay resident once they were used. */
-  readonly youngHeapMib?: number;
-  /** Bound of the rest of its heap. Default: V8's. Below 2 GiB V8 collects earlier: at 1 GiB garbage is at most 60 % of what lives, not 300 %. */
-  readonly oldHeapMib?: number;
-}
-
-/** Starts a worker from a module: TypeScript in the sources, JavaScript once built (see `workerUrl`). */
+/** Starts a worker and watches over it. */
 export function spawnWorker(url: URL, options: SpawnOptions): WorkerHandle {
-  // workers take part in the program's compile cache only when their environment says so
-  const cache = getCompileCacheDir();
-  const env = cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache };
-  const { youngHeapMib, oldHeapMib } = options;
-  const resourceLimits = { ...(youngHeapMib === undefined ? {} : { maxYoungGenerationSizeMb: youngHeapMib }), ...(oldHeapMib === undefined ? {} : { maxOldGenerationSizeMb: oldHeapMib }) };
-  return adoptWorker(new Worker(url, { name: options.name, env, resourceLimits }), options);
-}
-
-/** The module beside `importMetaUrl` that is called `name`, with the extension that the caller itself has (`.ts` unbuilt, `.js` built). */
-export function workerUrl(name: string, importMetaUrl: string): URL {
-  const extension = /\.[cm]?[jt]s$/.exec(new URL(importMetaUrl).pathname)?.[0] ?? '.js';
-  return new URL(`./${name}${extension}`, importMetaUrl);
+  return adoptWorker(startWorker(url, options), options);
 }
 
 export function adoptWorker(worker: Worker, options: { readonly name: string }): WorkerHandle {

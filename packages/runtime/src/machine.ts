@@ -11,6 +11,7 @@ import type { MachineEvents, MachineExit, MachineState, MachineStatus } from './
 import type { MachineConfig } from './options.ts';
 import { SerialPort } from './serial-port.ts';
 import { TranslatorLink } from './translator-link.ts';
+import { vcpuWorkerName } from './worker-name.ts';
 import type { ConsoleControl, RemoteDeviceRings, VcpuConfig, VcpuControl, VcpuEvent } from './vcpu-control.ts';
 
 /** What a machine needs of the program or page it lives in. */
@@ -21,11 +22,6 @@ export interface MachineHost {
 }
 
 const STOP_GRACE_MS = 80;
-
-/** In messages and debuggers, and of workers that were prepared. */
-export function vcpuWorkerName(machine: string): string {
-  return `${machine} vcpu0`;
-}
 
 /** One virtual machine: its workers, its serial line, its events. Made by `createMachine`. */
 export class Machine {
