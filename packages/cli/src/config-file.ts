@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { VmmError } from '@vmm/spec';
-import { configSchema } from './config-schema.ts';
 import type { Config } from './config-schema.ts';
 
 const DEFAULT_NAMES = ['vmm.config.ts', 'vmm.config.js', 'vmm.config.json'] as const;
@@ -13,7 +12,7 @@ export async function loadConfig(named: string | undefined, folder: string): Pro
   const path = named ?? DEFAULT_NAMES.find((name) => existsSync(resolve(folder, name)));
   if (path === undefined) return {};
   const full = resolve(folder, path);
-  const config = parseConfig(await readConfig(full), path);
+  const config = await parseConfig(await readConfig(full), path);
   const absolute = (file: string | undefined): string | undefined => file === undefined ? undefined : resolve(dirname(full), file);
   return { ...config, ...defined({ kernel: absolute(config.kernel), initrd: absolute(config.initrd), translationCache: absolute(config.translationCache) }) };
 }
@@ -31,7 +30,8 @@ async function readConfig(path: string): Promise<unknown> {
 }
 
 /** Checks against the schema; the error names the first field that is wrong. */
-export function parseConfig(value: unknown, path: string): Config {
+export async function parseConfig(value: unknown, path: string): Promise<Config> {
+  const { configSchema } = await import('./config-schema.ts');
   const parsed = configSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -44,8 +44,13 @@ export function parseConfig(value: unknown, path: string): Config {
 /** Options where their name is not the configuration's. */
 const OPTION_OF: Readonly<Record<string, string>> = { onTripleFault: '--triple-fault', reboot: '--no-reboot' };
 
+/** Whatever the text: the schema has nothing to say about these, and loading it is a tenth of the time to a guest's first instruction. */
+const FREE_TEXT: readonly (keyof Config)[] = ['guest', 'kernel', 'initrd', 'append', 'memory', 'translationCache'];
+
 /** The same for what the command line says: the error names the option and says what it takes. */
-export function parseOptions(value: Readonly<Record<string, unknown>>): Config {
+export async function parseOptions(value: Readonly<Record<string, unknown>>): Promise<Config> {
+  if (Object.entries(value).every(([key, given]) => (FREE_TEXT as readonly string[]).includes(key) && typeof given === 'string')) return value as Config;
+  const { configSchema } = await import('./config-schema.ts');
   const parsed = configSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0], key = String(issue?.path[0]);

@@ -4,7 +4,6 @@ import { Command, CommanderError, Option } from 'commander';
 import { VmmError } from '@vmm/spec';
 import { CPU_MODEL_NAMES, ENGINES } from '@vmm/runtime';
 import { GUESTS } from '@vmm/guests';
-import { configJsonSchema } from './config-schema.ts';
 import type { Config } from './config-schema.ts';
 import { defined, loadConfig, parseOptions } from './config-file.ts';
 import { KEYS_HELP } from './escape-keys.ts';
@@ -54,7 +53,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
   addLockstep(program).action(async (options: LockstepOptions) => { code = await lockstep(options, signal); });
   addExplain(program).action(async (options: ExplainOptions) => { code = await explain(options, signal); });
   program.command('guests').description('list the guests that vmm can boot by name').action(() => { writeAll(1, listGuests()); });
-  program.command('schema').description('print the JSON Schema of vmm.config.json').action(() => { writeAll(1, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`); });
+  program.command('schema').description('print the JSON Schema of vmm.config.json').action(printSchema);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -127,7 +126,7 @@ interface LockstepOptions extends Pick<RunOptions, 'guest' | 'kernel' | 'initrd'
 
 async function lockstep(options: LockstepOptions, signal: AbortSignal): Promise<number> {
   const { guest, kernel, initrd, append, memory, cpu } = options;
-  const config = parseOptions(defined({ guest, kernel, initrd, append, memory, cpu }));
+  const config = await parseOptions(defined({ guest, kernel, initrd, append, memory, cpu }));
   const { lockstepCommand } = await import('./lockstep-command.ts');
   return lockstepCommand(config, {
     instructions: count('instructions', options.instructions), every: count('every', options.every), memoryEvery: count('memory-every', options.memoryEvery),
@@ -147,7 +146,7 @@ interface ExplainOptions extends Pick<RunOptions, 'guest' | 'kernel' | 'initrd' 
 
 async function explain(options: ExplainOptions, signal: AbortSignal): Promise<number> {
   const { guest, kernel, initrd, append, memory, cpu, source, elf, address, bits } = options;
-  const config = parseOptions(defined({ guest, kernel, initrd, append, memory, cpu }));
+  const config = await parseOptions(defined({ guest, kernel, initrd, append, memory, cpu }));
   const { explainCommand } = await import('./explain-command.ts');
   return explainCommand(config, { source, elf, address, bits, function: options.function, after: count('after', options.after), length: count('length', options.length), offline: options.offline ?? false }, signal);
 }
@@ -160,7 +159,7 @@ function count(name: string, text: string): number {
 
 async function run(options: RunOptions, signal: AbortSignal): Promise<number> {
   const file = await loadConfig(options.config, process.cwd());
-  const config = mergeConfig(file, parseOptions(configOf(options)));
+  const config = mergeConfig(file, await parseOptions(configOf(options)));
   const flags = { json: options.json ?? false, stats: options.stats ?? false, progress: options.progress, offline: options.offline ?? false, profile: profileOf(options) };
   return new RunCommand(config, flags, signal).run();
 }
@@ -204,6 +203,11 @@ function parseClock(text: string | undefined): unknown {
 function parsePlacement(text: string | undefined): unknown {
   if (text === undefined || text === 'auto') return text;
   return Object.fromEntries(text.split(',').map((entry) => entry.split('=')));
+}
+
+async function printSchema(): Promise<void> {
+  const { configJsonSchema } = await import('./config-schema.ts');
+  writeAll(1, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
 }
 
 function listGuests(): string {
