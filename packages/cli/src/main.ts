@@ -5,5 +5,5 @@ const args = process.argv.slice(2);
 // the worker reads its program while this thread reads the rest of its own and the kernel
 if (args[0] === 'run') prepareMachine(MACHINE_NAME);
 
-const { runCommandLine } = await import('./command-line.ts');
-process.exit(await runCommandLine(args));
+// not awaited here: in a bundle the rest imports from this file
+void import('./command-line.ts').then(async ({ runCommandLine }) => { process.exit(await runCommandLine(args)); });
