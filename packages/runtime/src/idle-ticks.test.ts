@@ -45,6 +45,15 @@ describe('IdleTicks', () => {
     expect(halts(ticks, 4 * MS, 1)).toBe(56 * MS);
   });
 
+  it('goes on while kernel threads run five times a second, some of them at once', () => {
+    const ticks = new IdleTicks();
+    halts(ticks, 4 * MS, 300);
+    for (let i = 0; i < 100; i++) {
+      halts(ticks, 60 * MS, 1, i % 10 === 0 ? 2.5 * THREAD : THREAD);
+      for (let quiet = 0; quiet < 2; quiet++) expect(halts(ticks, 60 * MS, 1)).toBe(56 * MS);
+    }
+  });
+
   it.each([['sleeps for as long as a tick would', 4.05], ['polls', 25], ['has stopped its tick', 400]])('is punctual for a guest that %s', (_, periodMs) => {
     expect(halts(new IdleTicks(), periodMs * MS, 1000)).toBe(0);
   });

@@ -4,6 +4,8 @@ const PERIODS_NS: readonly number[] = [100, 250, 300, 1000].map((hz) => 1e9 / hz
 const JITTER_NS = 20_000;
 /** Instructions of a wake-up: a tick alone has some 3,500 (32-bit Debian), one that also wakes a kernel thread 10,000, a program that is woken more. */
 const TICK_INSTRUCTIONS = 6000, THREAD_INSTRUCTIONS = 20_000;
+/** For each `QUIET_PERIOD_NS`: two threads may have waited for the same wake-up. */
+const MORE_INSTRUCTIONS = 3000;
 /** Quiet ticks, less what was not quiet: 0.4 s at 250 Hz. */
 const QUIET = 100, MOST_QUIET = 200;
 const THREAD_COSTS = 2, TIMER_COSTS = 30;
@@ -39,9 +41,10 @@ export class IdleTicks {
   }
 
   #judge(sinceNs: number, instructions: number): number {
-    if (instructions > THREAD_INSTRUCTIONS) return -MOST_QUIET;
+    const periods = sinceNs / QUIET_PERIOD_NS;
+    if (instructions > THREAD_INSTRUCTIONS + periods * MORE_INSTRUCTIONS) return -MOST_QUIET;
     if (!this.#isTick(sinceNs)) return -TIMER_COSTS;
-    return instructions > TICK_INSTRUCTIONS ? -THREAD_COSTS : 1;
+    return instructions > TICK_INSTRUCTIONS ? -THREAD_COSTS : Math.max(1, Math.round(periods));
   }
 
   #isTick(sinceNs: number): boolean {
