@@ -46,8 +46,7 @@ function step(m: Machine, up: boolean): void {
 }
 
 function multiplyOverflowFlags(m: Machine, size: number, low: Expr, overflow: Expr): void {
-  const o = m.let(overflow);
-  m.setFlags(m.signed64(size, low), m.auxFromCarryOverflow(o, o));
+  m.setFlags(m.signed64(size, low), w.shl(overflow, w.i32(31)));
 }
 
 /** MUL and one-operand IMUL: the double-width product goes to AX or rDX:rAX; CF=OF= upper half significant. */

@@ -17,32 +17,39 @@ const bit = (value: Expr, index: Expr | number): Expr => w.and(w.wrap(w.shrU(val
 const signBit = (size: number, value: Expr): Expr => (size === 8 ? w.wrap(w.shrU(value, w.i64(63))) : w.shrU(value, w.i32(size * 8 - 1)));
 
 interface Shifted { readonly result: Expr; readonly carry: Expr; readonly overflow: Expr }
+/** What a shift leaves, and its `flagAux` right away (nothing but CF and CF^OF). */
+interface ShiftedWithFlags { readonly result: Expr; readonly aux: Expr }
 
-function shiftWith(compute: (m: Machine, size: number, a: Expr, c: Expr) => Shifted) {
+function shiftWith(compute: (m: Machine, size: number, a: Expr, c: Expr) => ShiftedWithFlags) {
   return (m: Machine): void => {
     const size = m.sizeOf(0);
     const a = m.readModify(0), c = count(m, 1, size);
-    const { result, carry, overflow } = compute(m, size, a, c);
+    const { result, aux } = compute(m, size, a, c);
     m.write(0, result);
-    m.when(c, () => { m.setFlags(m.signed64(size, result), m.auxFromCarryOverflow(carry, overflow)); });
+    m.when(c, () => { m.setFlags(m.signed64(size, result), aux); });
   };
 }
+const byWord = (size: number, c: Expr): Expr => (size === 8 ? w.extendU(c) : c);
+/** Counts of less than a quadword go up to 31, so that shifts of 32 bits are enough. */
+const cut = (m: Machine, size: number, value: Expr): Expr => m.let(size === 8 ? value : m.truncate(size, value));
+/** The topmost bits of a value of a size as those of an i32. */
+const topOf = (size: number, value: Expr): Expr => (size === 8 ? w.wrap(w.shrU(value, w.i64(32))) : w.shl(value, w.i32(32 - size * 8)));
+/** Everything but the last bit of the count. */
+const oneLess = (size: number, c: Expr): Expr => byWord(size, w.sub(c, w.i32(1)));
 
-function shl(m: Machine, size: number, a: Expr, c: Expr): Shifted {
-  const bits = size * 8, c64 = m.let(w.extendU(c));
-  const a64 = wide(size, a);
-  const shifted = m.let(w.shl(a64, c64));
-  const result = narrow(m, size, shifted);
-  const carry = m.let(size === 8 ? bit(a, w.sub(w.i64(64), c64)) : bit(shifted, bits));
-  return { result, carry, overflow: w.xor(carry, signBit(size, result)) };
+/** OF = CF ^ sign of the result: one place short of the result, CF and CF^OF are its topmost bits. */
+function shl(m: Machine, size: number, a: Expr, c: Expr): ShiftedWithFlags {
+  return { result: cut(m, size, w.shl(a, byWord(size, c))), aux: w.and(topOf(size, w.shl(a, oneLess(size, c))), w.i32(0xc000_0000 | 0)) };
 }
-function shr(m: Machine, size: number, a: Expr, c: Expr): Shifted {
-  const c64 = m.let(w.extendU(c)), a64 = m.let(wide(size, a));
-  return { result: narrow(m, size, w.shrU(a64, c64)), carry: bit(a64, w.sub(c64, w.i64(1))), overflow: signBit(size, a) };
+/** OF = sign of the operand. */
+function shr(m: Machine, size: number, a: Expr, c: Expr): ShiftedWithFlags {
+  const short = w.shrU(a, oneLess(size, c)), carry = m.let(w.shl(size === 8 ? w.wrap(short) : short, w.i32(31)));
+  return { result: cut(m, size, w.shrU(a, byWord(size, c))), aux: w.or(carry, w.and(w.shrU(w.xor(carry, topOf(size, a)), w.i32(1)), w.i32(0x4000_0000))) };
 }
-function sar(m: Machine, size: number, a: Expr, c: Expr): Shifted {
-  const c64 = m.let(w.extendU(c)), a64 = m.let(m.signed64(size, a));
-  return { result: narrow(m, size, w.shrS(a64, c64)), carry: w.and(w.wrap(w.shrS(a64, w.sub(c64, w.i64(1)))), w.i32(1)), overflow: w.i32(0) };
+/** OF = 0. */
+function sar(m: Machine, size: number, a: Expr, c: Expr): ShiftedWithFlags {
+  const signed = m.let(size === 8 ? a : m.signed(size, a)), short = w.shrS(signed, oneLess(size, c));
+  return { result: cut(m, size, w.shrS(signed, byWord(size, c))), aux: w.shrS(w.shl(size === 8 ? w.wrap(short) : short, w.i32(31)), w.i32(1)) };
 }
 
 /** Rotates change CF and OF only. */
