@@ -1,4 +1,4 @@
-import { prepareMachine } from '@vmm/runtime/prepare';
+import { prepareMachine } from '@vmm/runtime/node/prepare';
 import { MACHINE_NAME } from './machine-name.ts';
 
 const args = process.argv.slice(2);

@@ -5,7 +5,7 @@ import type { MachineHost } from './machine.ts';
 import { resolveOptions } from './options.ts';
 import type { MachineOptions } from './options.ts';
 import { CPU_MODEL_NAMES } from './cpu-models.ts';
-import { takeVcpuWorker, YOUNG_HEAP_MIB } from './prepare.node.ts';
+import { takeVcpuWorker, YOUNG_HEAP_MIB } from './vcpu-workers.node.ts';
 
 const host: MachineHost = {
   spawnVcpu: (name) => adoptWorker(takeVcpuWorker(name), { name }),
