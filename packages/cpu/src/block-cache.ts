@@ -10,10 +10,9 @@ import type { HandlerTable } from './handlers.ts';
 import { lower, PROTECTION, STI_LAST, UNDEFINED } from './lower.ts';
 import type { Lowered } from './lower.ts';
 import { quickKey, writeRecord } from './lowering.ts';
-import { MODE } from './mode.ts';
+import { codeSizeOf, MODE } from './mode.ts';
 import { BLOCK_HEADER, RECORD } from './record.ts';
 
-const MODES = [16, 32, 64] as const;
 const PAGE = 4096;
 const MAX_INSTRUCTIONS = 64;
 /** Mode keys are below this. */
@@ -247,7 +246,7 @@ export class BlockCache {
     const room = (modeKey & MODE.LIMITED) === 0 ? Infinity : this.#room();
     const limit = Math.min(host - (host & PAGE - 1) + PAGE, host + room);
     const single = (modeKey & MODE.SINGLE_STEP) !== 0;
-    const mode = MODES[modeKey & MODE.CODE_SIZE]!;
+    const mode = codeSizeOf(modeKey);
     // the header and the first record lie in one line of the host's cache: blocks that run seldom wait for each line
     const first = Math.ceil(this.#free / CACHE_LINE) * CACHE_LINE + BLOCK_HEADER.sizeBytes;
     const inst = this.#inst;

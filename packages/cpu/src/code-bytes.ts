@@ -3,9 +3,9 @@ import { decode, Instruction } from '@vmm/decoder';
 import { STATE } from '@vmm/state';
 import { SEG } from './architecture.ts';
 import type { Cpu } from './cpu.ts';
-import { MODE } from './mode.ts';
+import { codeSizeOf } from './mode.ts';
 
-const LONGEST = 15, MODES = [16, 32, 64] as const;
+const LONGEST = 15;
 
 export class CodeBytes {
   readonly instruction = new Instruction();
@@ -23,6 +23,6 @@ export class CodeBytes {
       if (mmu.faulted) break;
     }
     state.setWord(STATE.faultVector, -1);
-    return decode(this.#bytes, 0, count, MODES[state.word(STATE.modeKey) & MODE.CODE_SIZE] ?? 16, this.instruction);
+    return decode(this.#bytes, 0, count, codeSizeOf(state.word(STATE.modeKey)), this.instruction);
   }
 }

@@ -42,6 +42,16 @@ const ATOMIC_OR = 0xfe33;
 /** Flag in a size argument: the access writes. */
 export const WRITES = 0x100;
 
+/** Bytes from an offset (i64) on that a segment's limit allows; `slot`: bytes from ES to the segment, `bounds`: address of the limit of ES. */
+export function bytesToLimit(fn: FunctionBuilder, slot: Expr, bounds: number, offset: Expr): Expr {
+  const checks = fn.let(w.load('i32', 32, slot, bounds + 4));
+  const toLimit = w.add(w.sub(w.extendU(w.load('i32', 32, slot, bounds)), offset), w.i64(1));
+  const unlimited = w.select(w.and(checks, w.i32(CHECK.EXPAND_DOWN)), w.i64(0), UNLIMITED);
+  return fn.let(w.select(w.and(checks, w.i32(CHECK.LIMIT)), toLimit, unlimited));
+}
+/** More bytes than a run can have. */
+export const UNLIMITED = w.i64(-1, 0x7fff_ffff);
+
 /** The abstract machine with symbolic operands: everything comes from the record at hand. */
 export class InterpreterMachine extends Machine {
   readonly core: InterpreterCore;
@@ -203,10 +213,7 @@ export class InterpreterMachine extends Machine {
   bulkWritable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#tag(linear, bytes, 8)); }
   override bulkLimit(segment: number | 'source', offset: Expr): Expr {
     const slot = this.fn.let(segment === 'source' ? w.and(w.load('i32', 8, this.record, RECORD.segment), w.i32(0x70)) : w.i32(segment * 16));
-    const at = this.stateAddress('segment', 1), checks = this.fn.let(w.load('i32', 32, slot, at + 4));
-    const toLimit = w.add(w.sub(w.extendU(w.load('i32', 32, slot, at)), offset), w.i64(1));
-    const unlimited = w.select(w.and(checks, w.i32(CHECK.EXPAND_DOWN)), w.i64(0), w.i64(-1, 0x7fff_ffff));
-    return this.fn.let(w.select(w.and(checks, w.i32(CHECK.LIMIT)), toLimit, unlimited));
+    return bytesToLimit(this.fn, slot, this.stateAddress('segment', 1), offset);
   }
 
   setFlags(result64: Expr, aux: Expr): void {

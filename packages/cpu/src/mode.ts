@@ -14,6 +14,12 @@ export const MODE = {
   LIMITED: 0x100,
 } as const;
 
+const CODE_SIZES = [16, 32, 64] as const;
+/** Width of code in a mode. */
+export const codeSizeOf = (modeKey: number): 16 | 32 | 64 => CODE_SIZES[modeKey & MODE.CODE_SIZE] ?? 16;
+/** No segment but FS and GS adds or checks anything. */
+export const hasFlatSegments = (modeKey: number): boolean => (modeKey & (MODE.CODE64 | MODE.FLAT)) !== 0;
+
 /** Bits of an effective segment's checks word; 0 means that no check is needed. */
 export const CHECK = { LIMIT: 1, NO_WRITE: 2, NO_READ: 4, UNUSABLE: 8, EXPAND_DOWN: 16, BIG: 32 } as const;
 

@@ -1,9 +1,7 @@
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import type { StateView } from '@vmm/state';
 import type { BlockCache } from './block-cache.ts';
-import { MODE } from './mode.ts';
-
-const MODES = [16, 32, 64] as const;
+import { codeSizeOf } from './mode.ts';
 
 /** Disassembles what was executed last: the running block up to the current record. */
 export class RecentInstructions {
@@ -17,7 +15,7 @@ export class RecentInstructions {
     const lines: string[] = [];
     const start = this.#state.big('blockRip');
     for (let offset = 0; offset < block.bytes;) {
-      const length = decode(this.#state.u8, block.host + offset, block.host + block.bytes, MODES[block.modeKey & MODE.CODE_SIZE] ?? 16, inst);
+      const length = decode(this.#state.u8, block.host + offset, block.host + block.bytes, codeSizeOf(block.modeKey), inst);
       if (length <= 0) break;
       lines.push(`${(start + BigInt(offset)).toString(16)}: ${formatInstruction(inst, { syntax: 'intel', address: start + BigInt(offset) })}`);
       offset += length;

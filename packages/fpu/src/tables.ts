@@ -1,7 +1,5 @@
 /** Tables that the generated functions read, of 128-bit fixed-point numbers, to be written into the vCPU's memory. */
-import { FIXED_BITS, LN2_FIXED, logarithm, multiply, oddSeries } from './exact.ts';
-
-const ONE = 1n << FIXED_BITS;
+import { FIXED_BITS, LN2_FIXED, logarithm, multiply, oddSeries, ONE } from './exact.ts';
 
 /** Byte offsets within the tables. */
 export const TABLES = {

@@ -1,6 +1,6 @@
 import { MailCount } from '@vmm/bus';
 import type { Mailbox } from '@vmm/bus';
-import { cpuModel, MODE, PENDING, readFlags, Vcpu } from '@vmm/cpu';
+import { codeSizeOf, cpuModel, PENDING, readFlags, Vcpu } from '@vmm/cpu';
 import type { CpuModel, ModuleStore, TranslationContext } from '@vmm/cpu';
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { FPU_CALLOUTS } from '@vmm/fpu';
@@ -125,7 +125,7 @@ class CpuEngine implements Engine {
     if (available <= 0) return [];
     const bytes = memory.guest.readBytes(gpa, available);
     const instruction = new Instruction();
-    const length = decode(bytes, 0, available, codeSizeOf(dump), instruction);
+    const length = decode(bytes, 0, available, codeSizeOf(this.#vcpu.state.get('modeKey')), instruction);
     return length > 0 ? [`${dump.rip.toString(16)}: ${formatInstruction(instruction, { syntax: 'intel', address: dump.rip })}  <- rip`] : [];
   }
 
@@ -135,7 +135,7 @@ class CpuEngine implements Engine {
     const linear = BigInt.asUintN(64, state.big('rip') + state.big('segment', 2)), ring = state.get('cpl');
     const gpa = mmu.probe(Number(linear & 0xffff_ffffn) | 0, Number(linear >> 32n) | 0, EXECUTE);
     const available = gpa < 0 ? 0 : Math.min(LONGEST_INSTRUCTION, memory.ramBytes - gpa);
-    const length = available <= 0 ? 0 : decode(memory.guest.view(gpa, available), 0, available, CODE_SIZES[state.get('modeKey') & MODE.CODE_SIZE] ?? 16, this.#instruction);
+    const length = available <= 0 ? 0 : decode(memory.guest.view(gpa, available), 0, available, codeSizeOf(state.get('modeKey')), this.#instruction);
     return { linear, ring, kind: length > 0 ? classOf(this.#instruction) : undefined };
   }
 
@@ -157,13 +157,7 @@ function hex(value: bigint | number): string {
 const EXECUTE = 2, LONGEST_INSTRUCTION = 15;
 /** Counters of calls from generated code into TypeScript, by what was called. */
 const CALLOUT_PREFIX = 'callout ';
-const CODE_SIZES = [16, 32, 64] as const;
-const CR0_PE = 1n, EFER_LMA = 0x400n, RFLAGS_VM = 0x2_0000, CS_LONG = 0x2000, CS_DB = 0x4000;
-
-function codeSizeOf(dump: ReturnType<Vcpu['registers']>): 16 | 32 | 64 {
-  if (modeOf(dump) === 'long') return 64;
-  return ((dump.segments['cs']?.attributes ?? 0) & CS_DB) === 0 ? 16 : 32;
-}
+const CR0_PE = 1n, EFER_LMA = 0x400n, RFLAGS_VM = 0x2_0000, CS_LONG = 0x2000;
 
 function modeOf(dump: ReturnType<Vcpu['registers']>): string {
   const { control, rflags, segments } = dump;

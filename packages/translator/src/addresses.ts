@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { CHECK, WRITES } from '@vmm/cpu';
+import { bytesToLimit, UNLIMITED, WRITES } from '@vmm/cpu';
 import { CS, FS, GS, RSP } from '@vmm/isa';
 import { OpKind } from '@vmm/decoder';
 import * as w from '@vmm/wasm';
@@ -11,7 +11,7 @@ import type { Place } from './place.ts';
 import type { RegionCode } from './region-code.ts';
 
 /** In a segment's bounds: its limit, above it what is to be checked, of which the limit is the lowest bit. */
-const LIMIT_SHIFT = 32, UNLIMITED = w.i64(-1, 0x7fff_ffff);
+const LIMIT_SHIFT = 32;
 
 export interface AddressParts { readonly code: RegionCode; readonly place: Place; readonly registers: KeptRegisters; readonly windows: OpenWindows; readonly leaveFault: () => void }
 
@@ -99,8 +99,6 @@ export class Addresses {
   /** Bytes from an offset (i64) on that a segment's limit allows: flat segments and those of long mode have none that a run could meet. */
   limit(segment: number, offset: Expr): Expr {
     if (this.#code.is64 || this.#isFlat(segment)) return UNLIMITED;
-    const { fn } = this.#code, bounds = fn.let(this.#code.load64('segment', segment * 2 + 1)), checks = fn.let(w.wrap(w.shrU(bounds, w.i64(LIMIT_SHIFT))));
-    const toLimit = w.add(w.sub(w.and(bounds, w.i64(-1, 0)), offset), w.i64(1));
-    return fn.let(w.select(w.and(checks, w.i32(CHECK.LIMIT)), toLimit, w.select(w.and(checks, w.i32(CHECK.EXPAND_DOWN)), w.i64(0), UNLIMITED)));
+    return bytesToLimit(this.#code.fn, w.i32(segment * 16), this.#code.address('segment', 1), offset);
   }
 }

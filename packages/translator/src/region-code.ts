@@ -1,5 +1,4 @@
-import { MODE } from '@vmm/cpu';
-import { hasFlatSegments } from './mode-key.ts';
+import { hasFlatSegments, MODE } from '@vmm/cpu';
 import type { InterpreterCore } from '@vmm/cpu';
 import { STATE, VCPU_LAYOUT } from '@vmm/state';
 import type { StateField } from '@vmm/state';

@@ -1,5 +1,5 @@
 /* @hot: runs while the guest waits, or beside it; indices are bounded by construction. */
-import { blockKey } from '@vmm/cpu';
+import { blockKey, codeSizeOf, hasFlatSegments } from '@vmm/cpu';
 import type { ExtensionModules, Lowered } from '@vmm/cpu';
 import { Instruction } from '@vmm/decoder';
 import { VCPU_LAYOUT } from '@vmm/state';
@@ -9,7 +9,6 @@ import { DEFAULT_LIMITS, FlowGraph } from './flow-graph.ts';
 import type { CodeSource } from './flow-graph.ts';
 import { LinkWords } from './link-words.ts';
 import { Meanings } from './meanings.ts';
-import { hasFlatSegments, modeOf } from './mode-key.ts';
 import { OwnedMap } from './owned-map.ts';
 import { MissingHelper, RegionCode } from './region-code.ts';
 import { RegionEmitter } from './region.ts';
@@ -108,7 +107,7 @@ export class RegionMaker {
 
   /** Undefined: the job's recipe is of other code. */
   #graphOf(job: RegionJob, inlined: number[]): FlowGraph | undefined {
-    const around = this.#around, { host, lo, hi, codeBase, codeLimit, modeKey, recipe } = job, mode = modeOf(modeKey), isFlat = hasFlatSegments(modeKey);
+    const around = this.#around, { host, lo, hi, codeBase, codeLimit, modeKey, recipe } = job, mode = codeSizeOf(modeKey), isFlat = hasFlatSegments(modeKey);
     const pageHost = (page: number): number => {
       const found = page === 0 ? host : around.fetch(...linearPage(lo + codeBase | 0, hi, page, mode), modeKey);
       return found - (found & PAGE - 1);

@@ -1,10 +1,9 @@
 /* @hot: runs while the guest waits; indices are bounded by construction. */
-import { blockKey, MODE } from '@vmm/cpu';
+import { blockKey, codeSizeOf, MODE } from '@vmm/cpu';
 import type { CodeUnit, SlowCause, TranslationContext, Translator } from '@vmm/cpu';
 import type { Instruction } from '@vmm/decoder';
 import { CS } from '@vmm/isa';
 import { linearPage } from './code-page.ts';
-import { modeOf } from './mode-key.ts';
 import { isTranslated } from './flow-graph.ts';
 import type { CodePage } from './flow-graph.ts';
 import { CallSamples } from './call-samples.ts';
@@ -134,7 +133,7 @@ export class RegionTranslator implements Translator {
   #want(host: number, modeKey: number, rip: number, ripHigh: number, { codeBase, codeLimit }: CodeSegment, executions = this.hotThreshold, recipe?: Recipe): void {
     const { handlers } = this.#context;
     if (handlers.freeSlots <= 0) return;
-    const hi = modeOf(modeKey) === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
+    const hi = codeSizeOf(modeKey) === 64 ? ripHigh + Math.floor(rip / 0x1_0000_0000) | 0 : 0;
     const job: RegionJob = { id: ++this.#made, slot: handlers.takeSlot(), host, lo: rip | 0, hi, codeBase, codeLimit, modeKey, executions, isRemake: this.#installed.has(blockKey(host, modeKey)), recipe };
     this.#jobs.set(job.id, job);
     this.#wanted.set(blockKey(host, modeKey), 0);
@@ -198,7 +197,7 @@ export class RegionTranslator implements Translator {
   /** Whether a region's pages are where they were when it was made, with its entry at `lo` and `hi`. */
   #areMapped({ pages, modeKey }: Region, lo: number, hi: number): boolean {
     return pages.every(({ page, host }) => {
-      const found = this.#context.tryFetch(...linearPage(lo, hi, page, modeOf(modeKey)));
+      const found = this.#context.tryFetch(...linearPage(lo, hi, page, codeSizeOf(modeKey)));
       return found !== 0 && found - (found & PAGE - 1) === host;
     });
   }

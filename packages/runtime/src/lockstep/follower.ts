@@ -1,5 +1,5 @@
 /* @hot: the last instructions before each comparison go one by one. */
-import { MODE } from '@vmm/cpu';
+import { codeSizeOf, MODE } from '@vmm/cpu';
 import type { Vcpu } from '@vmm/cpu';
 import { decode, formatInstruction, Instruction } from '@vmm/decoder';
 import { STATE } from '@vmm/state';
@@ -20,7 +20,6 @@ export interface Miss {
 }
 
 const RECENT = 24;
-const CODE_SIZES = [16, 32, 64] as const;
 const LONGEST_INSTRUCTION = 15;
 const EXECUTE = 2;
 /** Elements of one repeated instruction that an interrupt may have come after. */
@@ -122,7 +121,7 @@ export class Follower {
     const available = gpa < 0 ? 0 : Math.min(LONGEST_INSTRUCTION, this.#memory.ramBytes - gpa);
     if (available <= 0) return `${text}: (not mapped)`;
     const bytes = this.#memory.guest.readBytes(gpa, available), instruction = new Instruction();
-    const length = decode(bytes, 0, available, CODE_SIZES[vcpu.state.get('modeKey') & MODE.CODE_SIZE] ?? 16, instruction);
+    const length = decode(bytes, 0, available, codeSizeOf(vcpu.state.get('modeKey')), instruction);
     return `${text}: ${length > 0 ? formatInstruction(instruction, { syntax: 'intel', address }) : '(no instruction)'}`;
   }
 }
