@@ -5,6 +5,7 @@ import { EXCEPTION } from './exceptions.ts';
 import type { InstructionTable } from './entry.ts';
 import { RAX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
+import { multiplyHigh } from './wide-arithmetic.ts';
 
 /** The carry flag as an operand of the given size. */
 const carryIn = (m: Machine, size: number): Expr => (size === 8 ? w.extendU(m.flag('c')) : m.flag('c'));
@@ -55,7 +56,7 @@ function multiplyWide(m: Machine, signed: boolean): void {
   const a = m.register(RAX, size), b = m.read(0);
   if (size === 8) {
     const low = m.let(w.mul(a, b));
-    const high = m.let(m.helper(signed ? 'mulHighSigned' : 'mulHighUnsigned', a, b));
+    const high = m.let(multiplyHigh((value) => m.let(value), a, b, signed));
     m.setRegister(RAX, 8, low);
     m.setRegister(RDX, 8, high);
     multiplyOverflowFlags(m, 8, low, w.ne(high, signed ? w.shrS(low, w.i64(63)) : w.i64(0)));
@@ -76,17 +77,9 @@ function imul(m: Machine): void {
   if (!m.hasOperand(1)) { multiplyWide(m, true); return; }
   const size = m.sizeOf(0);
   const [x, y] = m.hasOperand(2) ? [m.read(1), m.read(2, size)] : [m.read(0), m.read(1, size)];
-  if (size === 8) {
-    const low = m.let(w.mul(x, y));
-    const high = m.helper('mulHighSigned', x, y);
-    m.write(0, low);
-    multiplyOverflowFlags(m, 8, low, w.ne(high, w.shrS(low, w.i64(63))));
-    return;
-  }
-  const product = m.let(w.mul(m.signed64(size, x), m.signed64(size, y)));
-  const low = m.let(m.truncate(size, w.wrap(product)));
+  const low = m.let(m.truncate(size, w.mul(x, y)));
   m.write(0, low);
-  multiplyOverflowFlags(m, size, low, w.ne(product, m.signed64(size, low)));
+  m.flagsMultiply(size, x, y, low);
 }
 
 /** DIV and IDIV: #DE on a zero divisor or a quotient that does not fit. Flags are undefined: left alone. */

@@ -5,6 +5,7 @@ import type { InstructionEntry, InstructionTable } from './entry.ts';
 import { RAX, RBX, RCX, RDX } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { rotateRight } from './rotate.ts';
+import { multiplyHigh } from './wide-arithmetic.ts';
 
 type Change = 'none' | 'set' | 'reset' | 'complement';
 
@@ -215,7 +216,7 @@ export const BIT: InstructionTable = {
       const a = m.register(RDX, size), b = m.read(2);
       const product = size === 8 ? undefined : m.let(w.mul(w.extendU(a), w.extendU(b)));
       const low = m.let(product === undefined ? w.mul(a, b) : w.wrap(product));
-      const high = m.let(product === undefined ? m.helper('mulHighUnsigned', a, b) : w.wrap(w.shrU(product, w.i64(32))));
+      const high = m.let(product === undefined ? multiplyHigh((value) => m.let(value), a, b, false) : w.wrap(w.shrU(product, w.i64(32))));
       m.write(1, low);
       m.write(0, high);
     },

@@ -1,27 +1,15 @@
 /** Module functions that integer instructions call: wide multiply and divide, CRC, bit gather/scatter. */
 import * as w from '@vmm/wasm';
-import type { FunctionRef, ModuleBuilder } from '@vmm/wasm';
+import type { Expr, FunctionRef, ModuleBuilder } from '@vmm/wasm';
 import { STATE } from '@vmm/state';
+import { defineQuotientDigit, multiplyHigh } from './wide-arithmetic.ts';
 
 export type HelperFunctions = Readonly<Record<string, FunctionRef>>;
 
 export function defineIntegerHelpers(module: ModuleBuilder, stateBase: number): HelperFunctions {
   const quotientAt = stateBase + STATE.scratch, remainderAt = quotientAt + 8;
 
-  /** High 64 bits of the unsigned product, by 32-bit halves (Hacker's Delight §8-2). */
-  const mulHighUnsigned = module.define(['i64', 'i64'], ['i64'], (fn) => {
-    const a = fn.param(0), b = fn.param(1), low = w.i64(-1, 0), half = w.i64(32);
-    const a0 = fn.let(w.and(a, low)), a1 = fn.let(w.shrU(a, half)), b0 = fn.let(w.and(b, low)), b1 = fn.let(w.shrU(b, half));
-    const t = fn.let(w.add(w.mul(a1, b0), w.shrU(w.mul(a0, b0), half)));
-    const u = fn.let(w.add(w.mul(a0, b1), w.and(t, low)));
-    fn.return(w.add(w.add(w.mul(a1, b1), w.shrU(t, half)), w.shrU(u, half)));
-  });
-  const mulHighSigned = module.define(['i64', 'i64'], ['i64'], (fn) => {
-    const a = fn.param(0), b = fn.param(1), sign = w.i64(63);
-    const high = mulHighUnsigned.call(a, b);
-    fn.return(w.sub(w.sub(high, w.and(w.shrS(a, sign), b)), w.and(w.shrS(b, sign), a)));
-  });
-
+  const quotientDigit = defineQuotientDigit(module);
   /** high:low / divisor; quotient and remainder to scratch words 0 and 1. Returns 0 if the quotient does not fit 64 bits. */
   const divUnsigned128 = module.define(['i64', 'i64', 'i64'], ['i32'], (fn) => {
     const high = fn.param(0), low = fn.param(1), divisor = fn.param(2);
@@ -31,24 +19,15 @@ export function defineIntegerHelpers(module: ModuleBuilder, stateBase: number): 
       fn.store(64, w.i32(0), remainderAt, w.remU(low, divisor));
       fn.return(w.i32(1));
     });
-    // restoring division, one bit a turn; the bit shifted out of the remainder makes it larger than any divisor
-    const remainder = fn.local('i64'), rest = fn.local('i64'), i = fn.local('i32'), carry = fn.local('i64');
-    fn.set(remainder, high);
-    fn.set(rest, low);
-    fn.set(i, w.i32(64));
-    fn.loop((again) => {
-      fn.set(carry, w.shrU(fn.get(remainder), w.i64(63)));
-      fn.set(remainder, w.or(w.shl(fn.get(remainder), w.i64(1)), w.shrU(fn.get(rest), w.i64(63))));
-      fn.set(rest, w.shl(fn.get(rest), w.i64(1)));
-      fn.if(w.or(w.wrap(fn.get(carry)), w.geU(fn.get(remainder), divisor)), () => {
-        fn.set(remainder, w.sub(fn.get(remainder), divisor));
-        fn.set(rest, w.or(fn.get(rest), w.i64(1)));
-      });
-      fn.set(i, w.sub(fn.get(i), w.i32(1)));
-      fn.brIf(again, fn.get(i));
-    });
-    fn.store(64, w.i32(0), quotientAt, fn.get(rest));
-    fn.store(64, w.i32(0), remainderAt, fn.get(remainder));
+    const shift = fn.let(w.clz(divisor)), scaled = fn.let(w.shl(divisor, shift)), digits = fn.let(w.shl(low, shift));
+    // by 64 in two steps, for the shift may be 0
+    const rest = fn.let(w.or(w.shl(high, shift), w.shrU(w.shrU(low, w.i64(1)), w.sub(w.i64(63), shift))));
+    const half = w.i64(32), next = fn.let(w.shrU(digits, half)), last = fn.let(w.and(digits, w.i64(-1, 0)));
+    const after = (value: Expr, digit: Expr, more: Expr): Expr => w.sub(w.add(w.shl(value, half), more), w.mul(digit, scaled));
+    const upper = fn.let(quotientDigit.call(rest, scaled, next)), middle = fn.let(after(rest, upper, next));
+    const lower = fn.let(quotientDigit.call(middle, scaled, last));
+    fn.store(64, w.i32(0), quotientAt, w.add(w.shl(upper, half), lower));
+    fn.store(64, w.i32(0), remainderAt, w.shrU(after(middle, lower, last), shift));
     fn.return(w.i32(1));
   });
   const divSigned128 = module.define(['i64', 'i64', 'i64'], ['i32'], (fn) => {
@@ -103,13 +82,20 @@ export function defineIntegerHelpers(module: ModuleBuilder, stateBase: number): 
 
   /**
    * `flagAux` and `flagResult` of lazy flags kept as operation (16 add, 32 sub, 48 logic, 64 up by one, 80 down by one with carry as the
-   * first operand, plus size in bytes), operands and result.
+   * first operand, 96 signed multiply, plus size in bytes), operands and result.
    */
   const lazyAux = module.define(['i32', 'i64', 'i64', 'i64'], ['i32'], (fn) => {
     const kind = fn.param(0), a = fn.param(1), b = fn.param(2), result = fn.param(3), ones = w.i64(-1, -1);
     const size = fn.let(w.and(kind, w.i32(15))), operation = fn.let(w.shrU(kind, w.i32(4)));
     const carries = fn.local('i64');
     fn.if(w.eq(operation, w.i32(3)), () => { fn.return(w.i32(0)); });
+    fn.if(w.eq(operation, w.i32(6)), () => {
+      const bits = fn.let(w.shl(w.extendU(size), w.i64(3))), shift = fn.let(w.sub(w.i64(64), bits)), signed = (value: Expr): Expr => fn.let(w.shrS(w.shl(value, shift), shift));
+      const x = signed(a), y = signed(b), high = multiplyHigh((value) => fn.let(value), x, y, true), product = fn.let(w.mul(x, y));
+      // what fits is the same when extended from the operands' size
+      const isOver = w.or(w.ne(high, w.shrS(product, w.i64(63))), w.ne(signed(product), product));
+      fn.return(w.shl(isOver, w.i32(31)));
+    });
     fn.if(w.gtU(operation, w.i32(3)), () => {
       const isDown = w.eq(operation, w.i32(5)), top = fn.let(w.shl(w.i64(1), w.extendU(w.sub(w.shl(size, w.i32(3)), w.i32(1)))));
       const mask = fn.let(w.or(top, w.sub(top, w.i64(1)))), extreme = w.sub(top, w.extendU(isDown));
@@ -130,5 +116,5 @@ export function defineIntegerHelpers(module: ModuleBuilder, stateBase: number): 
     fn.return(w.shrS(w.shl(fn.param(1), shift), shift));
   });
 
-  return { lazyAux, lazyResult, mulHighUnsigned, mulHighSigned, divUnsigned128, divSigned128, crc32c, pext: gather(false), pdep: gather(true) };
+  return { lazyAux, lazyResult, divUnsigned128, divSigned128, crc32c, pext: gather(false), pdep: gather(true) };
 }

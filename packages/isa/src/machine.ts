@@ -4,6 +4,7 @@ import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, ValueType } from '@vmm/wasm';
 import type { Form } from './form.ts';
 import type { CalloutName } from './callout-names.ts';
+import { multiplyHigh } from './wide-arithmetic.ts';
 
 /** Register numbers as instructions encode them (SDM vol 1 §3.4.1). */
 export const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
@@ -199,6 +200,12 @@ export abstract class Machine {
   stepOverflow(size: number, up: boolean, result: Expr): Expr {
     const top = 2 ** (Math.min(size, 4) * 8 - 1);
     return w.eq(result, size === 8 ? w.i64(up ? 0 : -1, up ? -top : top - 1) : w.i32(up ? top : top - 1));
+  }
+  /** Flags of a signed product that was cut to its operands' size: carry and overflow say that it does not fit. */
+  flagsMultiply(size: number, a: Expr, b: Expr, result: Expr): void {
+    const isOver = size === 8 ? w.ne(multiplyHigh((value) => this.fn.let(value), a, b, true), w.shrS(result, w.i64(63)))
+      : w.ne(w.mul(this.signed64(size, a), this.signed64(size, b)), this.signed64(size, result));
+    this.setFlags(this.signed64(size, result), w.shl(isOver, w.i32(31)));
   }
   #not(size: number, value: Expr): Expr { return w.xor(value, this.constant(size, -1)); }
   /** `flagAux` from the vector of carries out of each bit. */

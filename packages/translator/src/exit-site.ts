@@ -5,7 +5,7 @@ import type { Expr } from '@vmm/wasm';
 /**
  * How and where code leaves by the common exit of rare cases, in one constant: distance of rip from the entry, instructions to give back to the budget
  * (both biased), what the three flag words mean (no operation, but a size: the flags are still in memory; KEEP_KIND and an operation: a
- * step), and why.
+ * step or a product), and why.
  */
 export const SITE = { BIAS: 0x4000, LEFT_SHIFT: 15, LEFT_BIAS: 512, SIZE_SHIFT: 25, OPERATION_SHIFT: 27, KEEP_KIND: 1 << 29, FAULT: 1 << 30, INTERPRET: 1 << 31 } as const;
 

@@ -9,7 +9,7 @@ import type { FlagArithmetic, Operation, Pending, PendingOperation } from './pen
 import type { RegionCode } from './region-code.ts';
 
 /** Kinds of the lazy flags in locals. `ready`: the result local is the result (sign-extended), the first operand's flagAux. Others: operation and size. */
-const KIND = { ready: 0, add: 1, sub: 2, logic: 3, up: 4, down: 5 } as const;
+const KIND = { ready: 0, add: 1, sub: 2, logic: 3, up: 4, down: 5, multiply: 6 } as const;
 const OPERATION_FACTOR = 16;
 
 /** The flags as result and aux. */
@@ -117,7 +117,7 @@ export class FlagState {
     return [result, code.fit(pending.a), isStep(pending.operation) ? none : code.fit(pending.b)];
   }
   #operationMeaning(operation: Operation): number {
-    return isStep(operation) ? SITE.KEEP_KIND | KIND[operation] - KIND.logic << SITE.OPERATION_SHIFT : KIND[operation] << SITE.OPERATION_SHIFT;
+    return KIND[operation] > KIND.logic ? SITE.KEEP_KIND | KIND[operation] - KIND.logic << SITE.OPERATION_SHIFT : KIND[operation] << SITE.OPERATION_SHIFT;
   }
   /** The words from the stack, and the kind. */
   takeWords(): void { for (const local of [this.#b, this.#a, this.#result]) this.#code.fn.take(local); }
@@ -183,7 +183,8 @@ export class FlagState {
     this.flush();
     const { fn } = this.#code, carry = fn.local('i32');
     fn.if(fn.get(this.#kind), () => {
-      fn.if(w.geU(fn.get(this.#kind), w.i32(KIND.up * OPERATION_FACTOR)), () => { fn.set(carry, this.#code.low(fn.get(this.#a))); }, () => {
+      const isStepped = w.ltU(w.sub(fn.get(this.#kind), w.i32(KIND.up * OPERATION_FACTOR)), w.i32((KIND.multiply - KIND.up) * OPERATION_FACTOR));
+      fn.if(isStepped, () => { fn.set(carry, this.#code.low(fn.get(this.#a))); }, () => {
         fn.set(carry, w.shrU(this.#lazyAux(), w.i32(31)));
       });
     }, () => { fn.set(carry, w.shrU(this.#code.low(fn.get(this.#a)), w.i32(31))); });

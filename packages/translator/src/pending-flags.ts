@@ -2,7 +2,7 @@ import type { Flag, Machine } from '@vmm/isa';
 import * as w from '@vmm/wasm';
 import type { Expr } from '@vmm/wasm';
 
-export type Operation = 'add' | 'sub' | 'logic' | 'up' | 'down';
+export type Operation = 'add' | 'sub' | 'logic' | 'up' | 'down' | 'multiply';
 /** Flags as an operation and its operands. `a` of a step (up, down) is the carry from before. */
 export interface PendingOperation { readonly type: 'operation'; readonly operation: Operation; readonly size: number; /** No carry came in: comparisons can be made on the operands. */ readonly isPlain: boolean; readonly a: Expr; readonly b: Expr; readonly result: Expr }
 /** What is known statically about the flags at a point of the code. */
@@ -25,7 +25,7 @@ export function directFlag({ operation, size, a, b, result, isPlain }: PendingOp
   switch (flag) {
     case 'z': return w.eqz(result);
     case 's': return size === 8 ? w.wrap(w.shrU(result, w.i64(63))) : w.and(w.shrU(result, w.i32(size * 8 - 1)), w.i32(1));
-    case 'c': return isStep(operation) ? a : operation === 'logic' ? w.i32(0) : isPlain ? operation === 'sub' ? w.ltU(a, b) : w.ltU(result, a) : undefined;
+    case 'c': return isStep(operation) ? a : operation === 'logic' ? w.i32(0) : isPlain && operation !== 'multiply' ? operation === 'sub' ? w.ltU(a, b) : w.ltU(result, a) : undefined;
     case 'o': return isStep(operation) ? arithmetic.stepOverflow(size, operation === 'up', result) : operation === 'logic' ? w.i32(0) : undefined;
     case 'p': return w.xor(w.and(w.popcnt(w.and(size === 8 ? w.wrap(result) : result, w.i32(0xff))), w.i32(1)), w.i32(1));
     default: return undefined;

@@ -186,12 +186,14 @@ export class TranslatorMachine extends Machine {
   override flagsAdd(size: number, a: Expr, b: Expr, result: Expr): void { this.#setOperation('add', size, a, b, result); }
   override flagsSub(size: number, a: Expr, b: Expr, result: Expr): void { this.#setOperation('sub', size, a, b, result); }
   override flagsStep(size: number, up: boolean, carry: Expr, result: Expr): void { this.#setOperation(up ? 'up' : 'down', size, carry, w.i32(0), result); }
+  override flagsMultiply(size: number, a: Expr, b: Expr, result: Expr): void { this.#setOperation('multiply', size, a, b, result); }
   #setOperation(operation: Operation, size: number, a: Expr, b: Expr, result: Expr): void {
     this.flags.setOperation({ type: 'operation', operation, size, isPlain: !CARRY_IN.has(this.form.mnemonic), a, b, result });
   }
   computeFlags({ operation, size, a, b, result }: PendingOperation): void {
     if (operation === 'add') super.flagsAdd(size, a, b, result);
     else if (operation === 'sub') super.flagsSub(size, a, b, result);
+    else if (operation === 'multiply') super.flagsMultiply(size, a, b, result);
     else if (isStep(operation)) super.flagsStep(size, operation === 'up', a, result);
     else super.flagsLogic(size, result);
   }
