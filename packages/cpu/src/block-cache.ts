@@ -9,7 +9,7 @@ import type { CodeUnit } from './code-pages.ts';
 import type { HandlerTable } from './handlers.ts';
 import { lower, PROTECTION, STI_LAST, UNDEFINED } from './lower.ts';
 import type { Lowered } from './lower.ts';
-import { quickKey, writeRecord } from './lowering.ts';
+import { isPlain, quickKey, writeRecord } from './lowering.ts';
 import { codeSizeOf, MODE } from './mode.ts';
 import { BLOCK_HEADER, RECORD } from './record.ts';
 
@@ -333,12 +333,12 @@ export class BlockCache {
   lower(inst: Instruction, modeKey: number): Lowered { return lower(inst, modeKey, this.#o.hasFeature); }
 
   #handler(inst: Instruction, modeKey: number): { number: number; ends: boolean } {
-    const quick = quickKey(inst, modeKey);
+    const plain = isPlain(inst, modeKey), quick = quickKey(inst, modeKey) * 2 + (plain ? 1 : 0);
     let known = this.#handlerOf.get(quick);
     if (known === undefined) {
       const { entry, form } = this.lower(inst, modeKey);
       // what stays with the interpreter ends its block, so that the code behind it can be translated
-      known = { number: this.#o.handlers.numberFor(form, entry), ends: (entry.ends ?? inst.row.endsBlock) !== false || inst.row.cpl0 };
+      known = { number: this.#o.handlers.numberFor(form, entry, plain), ends: (entry.ends ?? inst.row.endsBlock) !== false || inst.row.cpl0 };
       this.#handlerOf.set(quick, known);
     }
     return known;

@@ -64,6 +64,9 @@ export function commonForms(): Form[] {
 }
 
 const WARM = new Set(['adc', 'sbb', 'xchg', 'rol', 'ror', 'jo', 'jno', 'jp', 'jnp', 'mul', 'div', 'idiv', 'not', 'neg', 'leave']);
+/** Most accesses have a base and a displacement and no segment that does anything: common forms have handlers for that alone. */
+export function hasPlain(f: Form): boolean { return isHot(f) && (f.stackSize !== 0 || f.operands.some(({ kind, size }) => kind === 'mem' && size !== 2)); }
+
 /** In the loop function itself, not called. Two-byte operands and rarer mnemonics are called. */
 const CALLED_MNEMONICS: ReadonlySet<string> = new Set(CALLED.flatMap(([mnemonics]) => mnemonics.split(' ')));
 export function isHot(f: Form): boolean {

@@ -1,11 +1,13 @@
-import { formKey, INSTRUCTIONS } from '@vmm/isa';
+import { INSTRUCTIONS } from '@vmm/isa';
 import type { Form, InstructionEntry } from '@vmm/isa';
 import { ExtensionModules } from './extension-modules.ts';
 import { buildInterpreter, finishExtension, TABLE_SIZE } from './interpreter-module.ts';
+import { handlerKey } from './handler.ts';
+import type { Handler } from './handler.ts';
 import { keptModule } from './module-store.ts';
 import type { ModuleStore } from './module-store.ts';
-import type { DefineAccess, Handler, InterpreterGeometry } from './interpreter-module.ts';
-import { commonForms, isHot } from './common-forms.ts';
+import type { DefineAccess, InterpreterGeometry } from './interpreter-module.ts';
+import { commonForms, hasPlain, isHot } from './common-forms.ts';
 
 export interface HostImports {
   readonly access: (lo: number, hi: number, size: number, kind: number) => number;
@@ -25,7 +27,7 @@ export interface HostImports {
 }
 
 /**
- * The interpreter's handlers: one number per instruction form. Common forms are in the main module; a form met for the first time gets an
+ * The interpreter's handlers: one number per instruction form, two where a form has a plain handler. Common forms are in the main module; a form met for the first time gets an
  * extension module of its own, a few tens of microseconds once.
  */
 export class HandlerTable {
@@ -48,13 +50,13 @@ export class HandlerTable {
   constructor(geometry: InterpreterGeometry, memory: WebAssembly.Memory, host: HostImports, defineAccess?: DefineAccess, kept: { readonly store?: ModuleStore | undefined; readonly key: string } = { key: '' }) {
     const table = this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_SIZE });
     const env = { memory, table, ...host };
-    const handlers = commonForms().map((form): Handler => ({ form, entry: this.#entry(form) }));
-    const hot = handlers.filter((handler) => isHot(handler.form)), others = handlers.filter((handler) => !isHot(handler.form));
-    hot.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), i + 1); });
+    const forms = commonForms(), handlerOf = (form: Form, isPlain = false): Handler => ({ form, entry: this.#entry(form), isPlain });
+    const hot = forms.filter(isHot).flatMap((form) => (hasPlain(form) ? [handlerOf(form, true), handlerOf(form)] : [handlerOf(form)])), others = forms.filter((form) => !isHot(form)).map((form) => handlerOf(form));
+    hot.forEach((handler, i) => { this.#numbers.set(handlerKey(handler), i + 1); });
     this.crossingCheck = hot.length + 1;
     this.limitCheck = hot.length + 2;
-    others.forEach((handler, i) => { this.#numbers.set(formKey(handler.form), hot.length + 3 + i); });
-    this.#next = handlers.length + 3;
+    others.forEach((handler, i) => { this.#numbers.set(handlerKey(handler), hot.length + 3 + i); });
+    this.#next = hot.length + others.length + 3;
     const { bytes, helperTypes } = keptModule(kept.store, kept.key, () => buildInterpreter(geometry, hot, others, defineAccess));
     this.modules = new ExtensionModules(geometry, helperTypes);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
@@ -84,14 +86,14 @@ export class HandlerTable {
   /** What modules that call the interpreter's functions import. */
   get imports(): WebAssembly.Imports { return this.#imports; }
 
-  /** The handler for a form, made now if it is new. */
-  numberFor(form: Form, entry: InstructionEntry): number {
-    const key = formKey(form);
-    const known = this.#numbers.get(key);
+  /** The handler for a form, made now if it is new; a plain one where there is one. */
+  numberFor(form: Form, entry: InstructionEntry, isPlain = false): number {
+    const key = handlerKey({ form, isPlain: false });
+    const known = (isPlain ? this.#numbers.get(handlerKey({ form, isPlain })) : undefined) ?? this.#numbers.get(key);
     if (known !== undefined) return known;
     const number = this.takeSlot();
     const { module, core } = this.modules.begin();
-    new WebAssembly.Instance(new WebAssembly.Module(finishExtension(module, core, this.modules.geometry, number, { form, entry })), this.#imports);
+    new WebAssembly.Instance(new WebAssembly.Module(finishExtension(module, core, this.modules.geometry, number, { form, entry, isPlain: false })), this.#imports);
     this.#numbers.set(key, number);
     this.extensions.push(key);
     return number;

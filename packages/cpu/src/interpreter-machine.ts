@@ -1,9 +1,10 @@
 import { CALLOUT_ID, Machine, NO_SEGMENT } from '@vmm/isa';
-import type { CalloutName, Form, HelperFunctions } from '@vmm/isa';
-import { STATE, VCPU_LAYOUT } from '@vmm/state';
+import type { CalloutName, HelperFunctions } from '@vmm/isa';
+import { STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef } from '@vmm/wasm';
 import { CHECK } from './mode.ts';
+import type { Handler } from './handler.ts';
 import { RECORD } from './record.ts';
 
 /** Functions that handlers call, defined by the main module and imported by extension modules. */
@@ -58,6 +59,9 @@ export class InterpreterMachine extends Machine {
   readonly privateBase: number;
   record!: Expr;
   exits!: Exits;
+  /** This becomes part of the run loop's function. */
+  isInLoop = false;
+  #isPlain = false;
   /** Host addresses of memory operands already checked for writing. */
   #prepared = new Map<number, Expr>();
 
@@ -67,11 +71,13 @@ export class InterpreterMachine extends Machine {
     this.core = core;
   }
 
-  begin(fn: FunctionBuilder, form: Form, record: Expr, exits: Exits): void {
+  begin(fn: FunctionBuilder, { form, isPlain }: Pick<Handler, 'form' | 'isPlain'>, record: Expr, exits: Exits, isInLoop = false): void {
     this.fn = fn;
     this.form = form;
     this.record = record;
     this.exits = exits;
+    this.isInLoop = isInLoop;
+    this.#isPlain = isPlain;
     this.#prepared.clear();
   }
 
@@ -155,6 +161,7 @@ export class InterpreterMachine extends Machine {
       const offset = this.fn.let(w.load('i64', 64, this.record, RECORD.immediate));
       return this.linearSource(offset, bytes, write);
     }
+    if (this.#isPlain) return this.#plainOffset();
     return this.fn.let(this.core.address.call(this.record, this.#sizeWord(bytes, write)));
   }
   indexVectorAddress(): Expr {
@@ -166,7 +173,12 @@ export class InterpreterMachine extends Machine {
     const mask = w.load('i64', 64, w.shl(w.and(w.load('i32', 8, this.record, RECORD.segment), w.i32(3)), w.i32(3)), this.privateBase + VCPU_LAYOUT.masks);
     return this.linearSource(this.fn.let(w.and(w.add(w.add(base, scaled), w.load('i64', 32, this.record, RECORD.displacement, true)), mask)), bytes);
   }
-  offset(): Expr { return this.fn.let(this.core.offset.call(this.record)); }
+  offset(): Expr { return this.#isPlain ? this.#plainOffset() : this.fn.let(this.core.offset.call(this.record)); }
+  /** Base and displacement, as wide as addresses are in this mode. */
+  #plainOffset(): Expr {
+    const base = w.load('i64', 64, w.load('i32', 8, this.record, RECORD.base), this.stateBase);
+    return this.fn.let(w.and(w.add(base, w.load('i64', 32, this.record, RECORD.displacement, true)), this.state64('linearMask')));
+  }
   selector(): Expr {
     const segment = w.shrU(w.load('i32', 8, this.record, RECORD.segment), w.i32(4));
     return this.fn.let(w.load('i32', 32, w.shl(segment, w.i32(2)), this.stateAddress('selector')));
@@ -183,22 +195,35 @@ export class InterpreterMachine extends Machine {
   setRegisterAh(value: Expr): void { this.#storeRegister(w.i32(1), 1, value); }
 
   hostRead(linear: Expr, bytes: number): Expr {
-    const host = this.fn.let(this.core.probeRead.call(linear, w.i32(bytes)));
-    this.fn.if(w.eqz(host), () => { this.exits.fault(); });
-    return host;
+    if (this.isInLoop) return this.#probe(linear, bytes, 0, 0);
+    return this.#faultUnless(this.fn.let(this.core.probeRead.call(linear, w.i32(bytes))));
   }
   hostWrite(linear: Expr, bytes: number, alsoRead = false): Expr {
-    const host = this.fn.let(this.core.probeWrite.call(linear, w.i32(bytes), w.i32(alsoRead ? 3 : 1)));
-    this.fn.if(w.eqz(host), () => { this.exits.fault(); });
+    if (this.isInLoop) return this.#probe(linear, bytes, 8, alsoRead ? 3 : 1);
+    return this.#faultUnless(this.fn.let(this.core.probeWrite.call(linear, w.i32(bytes), w.i32(alsoRead ? 3 : 1))));
+  }
+  #faultUnless(host: Expr): Expr {
+    this.fn.unless(host, () => { this.exits.fault(); }, false);
     return host;
+  }
+  /** The look-up in place: nothing is called, and no result looked at, where it hits. */
+  #probe(linear: Expr, bytes: number, tag: number, kind: number): Expr {
+    const { fn } = this, tlb = this.privateBase + VCPU_LAYOUT.tlb, host = fn.local('i32'), entry = fn.let(tlbEntry(this.stateBase, linear));
+    fn.if(w.eq(tlbWanted(this.stateBase, linear, w.i64(bytes - 1)), w.load('i64', 64, entry, tlb + tag)), () => {
+      fn.set(host, w.add(w.wrap(linear), w.load('i32', 32, entry, tlb + TLB_ENTRY.addend)));
+    }, () => {
+      fn.set(host, this.core.access.call(w.wrap(linear), w.wrap(w.shrU(linear, w.i64(32))), w.i32(bytes), w.i32(kind)));
+      this.#faultUnless(fn.get(host));
+    }, true);
+    return fn.get(host);
   }
   commit(host: Expr): void {
     this.fn.if(w.ltU(host, w.i32(this.privateBase + VCPU_LAYOUT.tlb)), () => {
       this.fn.if(this.core.commit.call(), () => { this.exits.fault(); });
-    });
+    }, undefined, false);
   }
   linear(segment: number, offset: Expr, bytes: number, write = false): Expr {
-    if (segment === NO_SEGMENT) return offset;
+    if (segment === NO_SEGMENT || this.#isPlain) return offset;
     return this.fn.let(this.core.segmentLinear.call(w.i32(segment * 16), offset, this.#sizeWord(bytes, write)));
   }
   linearSource(offset: Expr, bytes: number, write = false): Expr {

@@ -1,23 +1,21 @@
 /* @hot: words of machine memory by computed index. */
 import { CALLOUT_ID, defineHelpers } from '@vmm/isa';
-import type { Form, HelperFunctions, InstructionEntry } from '@vmm/isa';
+import type { HelperFunctions } from '@vmm/isa';
 import type { GeneratedAccess } from '@vmm/paging';
 import { STATE, TLB_ENTRY, VCPU_LAYOUT } from '@vmm/state';
 import { ModuleBuilder } from '@vmm/wasm';
 import * as w from '@vmm/wasm';
 import type { Expr, FunctionBuilder, FunctionRef, Label, ValueType } from '@vmm/wasm';
 import { InterpreterMachine, tlbEntry, tlbWanted, WRITES } from './interpreter-machine.ts';
-import type { InterpreterCore } from './interpreter-machine.ts';
+import type { Exits, InterpreterCore } from './interpreter-machine.ts';
 import { VECTOR } from './architecture.ts';
 import { defineFinishCall, defineGoOn } from './call-code.ts';
+import type { Handler } from './handler.ts';
 import { defineCrossingCheck, defineLimitCheck } from './guard-code.ts';
 import { noteJump } from './jump-table.ts';
 import { CHECK, MODE } from './mode.ts';
 import { BLOCK_HEADER, EXIT, HANDLER_STATUS, RECORD } from './record.ts';
 import { defineSystemFunctions } from './system-functions.ts';
-
-/** One handler to generate: a form and its meaning. */
-export interface Handler { readonly form: Form; readonly entry: InstructionEntry }
 
 export interface InterpreterGeometry {
   readonly privateBase: number;
@@ -104,14 +102,14 @@ function defineOffset(module: ModuleBuilder, geometry: InterpreterGeometry): Fun
   });
 }
 
-function emitHandler(machine: InterpreterMachine, fn: FunctionBuilder, handler: Handler, record: Expr, exits: { fault: () => void; dispatch: () => void }): void {
-  machine.begin(fn, handler.form, record, exits);
+function emitHandler(machine: InterpreterMachine, fn: FunctionBuilder, handler: Handler, record: Expr, exits: Exits, isInLoop: boolean): void {
+  machine.begin(fn, handler, record, exits, isInLoop);
   handler.entry.run(machine);
 }
 
 function defineHandler(module: ModuleBuilder, machine: InterpreterMachine, handler: Handler): FunctionRef {
   return module.define(['i32'], ['i32'], (fn) => {
-    emitHandler(machine, fn, handler, fn.param(0), { fault: () => { fn.return(w.i32(2)); }, dispatch: () => { fn.return(w.i32(1)); } });
+    emitHandler(machine, fn, handler, fn.param(0), { fault: () => { fn.return(w.i32(2)); }, dispatch: () => { fn.return(w.i32(1)); } }, false);
     fn.return(w.i32(0));
   });
 }
@@ -135,7 +133,7 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
     const entryStatus = fn.local('i32');
     fn.set(entryStatus, fn.param(0));
     fn.loop((dispatch) => {
-      const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }); };
+      const settle = (): void => { fn.if(w.load('i32', 32, w.i32(0), at('flagKind')), () => { fn.callVoid(settleFlags.index, []); }, undefined, false); };
       // with rip at the instruction
       const deliver = (): void => {
         fn.set(mustInterpret, w.i32(0));
@@ -153,9 +151,9 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
         fn.set(entryStatus, w.i32(0));
         fn.if(w.eq(status, w.i32(HANDLER_STATUS.faultAtRip)), failed);
         fn.set(mustInterpret, w.eq(status, w.i32(HANDLER_STATUS.interpret)));
-      });
-      fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { exit(EXIT.pending); });
-      fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { exit(EXIT.budget); });
+      }, undefined, false);
+      fn.if(w.load('i32', 32, w.i32(0), at('pending')), () => { exit(EXIT.pending); }, undefined, false);
+      fn.if(w.leS(w.load('i32', 32, w.i32(0), at('budget')), w.i32(0)), () => { exit(EXIT.budget); }, undefined, false);
       fn.set(rip, w.load('i64', 64, w.i32(0), at('rip')));
       fn.if(w.eq(fn.get(rip), returnTo), () => { fn.return(w.i32(HANDLER_STATUS.returned)); }, undefined, false);
       fn.set(linear, w.and(w.add(fn.get(rip), w.load('i64', 64, w.i32(0), at('segment') + 16)), w.load('i64', 64, w.i32(0), at('linearMask'))));
@@ -173,8 +171,8 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
             fn.store(32, w.i32(0), at('faultError'), w.i32(0));
           });
           failed();
-        });
-      });
+        }, false);
+      }, true);
       const key = w.load('i32', 32, w.i32(0), at('modeKey'));
       const wanted = fn.let(w.or(w.extendU(fn.get(host)), w.shl(w.extendU(key), w.i64(32))));
       fn.block((known) => {
@@ -192,7 +190,7 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
         fn.set(mustInterpret, w.i32(0));
         fn.set(previous, w.i32(0)); // this one is not to be remembered, and what came before may be gone
         fn.set(record, interpreted.call(fn.get(host)));
-        fn.unless(fn.get(record), failed);
+        fn.unless(fn.get(record), failed, false);
       }, () => {
         fn.block((found) => {
           for (let way = 0; way < BLOCK_HASH.ways; way++) {
@@ -227,7 +225,7 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
           fn.store(64, fn.get(previous), BLOCK_HEADER.next + BLOCK_HEADER.nextBytes, w.load('i64', 64, fn.get(previous), BLOCK_HEADER.next));
           fn.store(64, fn.get(previous), BLOCK_HEADER.next, w.or(w.extendU(fn.get(host)), w.shl(w.extendU(fn.get(record)), w.i64(32))));
         });
-      });
+      }, false);
       });
       fn.store(64, w.i32(0), at('blockRip'), fn.get(rip));
       fn.scope(() => {
@@ -239,14 +237,14 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
         fn.store(32, w.i32(0), at('budget'), w.sub(w.load('i32', 32, w.i32(0), at('budget')), instructions));
         const heat = fn.let(w.sub(w.load('i32', 32, header, BLOCK_HEADER.heat), w.i32(1)));
         fn.store(32, header, BLOCK_HEADER.heat, heat);
-        fn.unless(heat, () => { fn.callVoid(becameHot.index, [fn.get(host)]); });
+        fn.unless(heat, () => { fn.callVoid(becameHot.index, [fn.get(host)]); }, false);
       });
       // the whole block was charged when it was entered: what has not retired is given back, so that counts are exact
       const giveBack = (retired: number): void => {
         const rest = fn.let(w.sub(fn.get(last), w.add(fn.get(record), w.i32(retired * RECORD.sizeBytes))));
         fn.if(rest, () => {
           fn.store(32, w.i32(0), at('budget'), w.add(w.load('i32', 32, w.i32(0), at('budget')), w.divU(rest, w.i32(RECORD.sizeBytes))));
-        });
+        }, undefined, false);
       };
       const goToRecord = (): void => {
         giveBack(0);
@@ -271,7 +269,7 @@ function fillRun(run: FunctionRef, module: ModuleBuilder, machine: InterpreterMa
           fn.block((label) => { nest(level - 1, [...labels, label]); });
           if (level === 0) leave();
           else if (level <= hot.length) {
-            fn.scope(() => { emitHandler(machine, fn, hot[level - 1]!, fn.get(record), { fault, dispatch: () => { fn.br(early); } }); });
+            fn.scope(() => { emitHandler(machine, fn, hot[level - 1]!, fn.get(record), { fault, dispatch: () => { fn.br(early); } }, true); });
             advance();
           }
         };

@@ -1,10 +1,10 @@
 /** @hot From decoded instructions to the interpreter's records: which handler, and what goes in each field. */
 import { OpKind } from '@vmm/decoder';
 import type { Instruction, Row } from '@vmm/decoder';
-import { INSTRUCTIONS } from '@vmm/isa';
+import { CS, FS, INSTRUCTIONS } from '@vmm/isa';
 import type { Form, FormFact, InstructionEntry, OperandFact, OperandKind } from '@vmm/isa';
 import { STATE } from '@vmm/state';
-import { MODE } from './mode.ts';
+import { codeSizeOf, hasFlatSegments, MODE } from './mode.ts';
 import { RECORD } from './record.ts';
 
 const KINDS: Readonly<Record<number, OperandKind>> = {
@@ -54,6 +54,13 @@ export function quickKey(inst: Instruction, modeKey: number): number {
   const sizes = (inst.opSize >> 2 << 0) | (inst.addrSize >> 2 << 2) | (inst.rep === 0 ? 0 : inst.rep === 0xf3 ? 1 : 2) << 4;
   const isRegister = inst.hasModrm && inst.mod === 3 ? 1 : 0;
   return (((inst.row.index * 64 + sizes) * 2 + isRegister) * 2 + inst.vexL) * 128 + (modeKey & 7 | modeKey >> 1 & 0x38) * 2 + (inst.isVex ? 1 : 0);
+}
+
+/** Whether operands in memory and the stack are in segments that neither add nor check anything, and addresses are those of the mode, without index. */
+export function isPlain(inst: Instruction, modeKey: number): boolean {
+  if (!hasFlatSegments(modeKey) || inst.addrSize === 2 || inst.addrSize * 8 !== codeSizeOf(modeKey)) return false;
+  if (!inst.hasModrm || inst.mod === 3) return true;
+  return inst.index < 0 && inst.seg !== CS && inst.seg < FS;
 }
 
 const MASK_NUMBER: Readonly<Record<number, number>> = { 2: 0, 4: 1, 8: 2 };
