@@ -60,7 +60,7 @@ export class InterpreterMachine extends Machine {
   record!: Expr;
   exits!: Exits;
   /** This becomes part of the run loop's function. */
-  isInLoop = false;
+  #isInLoop = false;
   #isPlain = false;
   /** Host addresses of memory operands already checked for writing. */
   #prepared = new Map<number, Expr>();
@@ -76,7 +76,7 @@ export class InterpreterMachine extends Machine {
     this.form = form;
     this.record = record;
     this.exits = exits;
-    this.isInLoop = isInLoop;
+    this.#isInLoop = isInLoop;
     this.#isPlain = isPlain;
     this.#prepared.clear();
   }
@@ -195,11 +195,11 @@ export class InterpreterMachine extends Machine {
   setRegisterAh(value: Expr): void { this.#storeRegister(w.i32(1), 1, value); }
 
   hostRead(linear: Expr, bytes: number): Expr {
-    if (this.isInLoop) return this.#probe(linear, bytes, 0, 0);
+    if (this.#isInLoop) return this.#probe(linear, bytes, TLB_ENTRY.readTag, 0);
     return this.#faultUnless(this.fn.let(this.core.probeRead.call(linear, w.i32(bytes))));
   }
   hostWrite(linear: Expr, bytes: number, alsoRead = false): Expr {
-    if (this.isInLoop) return this.#probe(linear, bytes, 8, alsoRead ? 3 : 1);
+    if (this.#isInLoop) return this.#probe(linear, bytes, TLB_ENTRY.writeTag, alsoRead ? 3 : 1);
     return this.#faultUnless(this.fn.let(this.core.probeWrite.call(linear, w.i32(bytes), w.i32(alsoRead ? 3 : 1))));
   }
   #faultUnless(host: Expr): Expr {
@@ -208,9 +208,9 @@ export class InterpreterMachine extends Machine {
   }
   /** The look-up in place: nothing is called, and no result looked at, where it hits. */
   #probe(linear: Expr, bytes: number, tag: number, kind: number): Expr {
-    const { fn } = this, tlb = this.privateBase + VCPU_LAYOUT.tlb, host = fn.local('i32'), entry = fn.let(tlbEntry(this.stateBase, linear));
-    fn.if(w.eq(tlbWanted(this.stateBase, linear, w.i64(bytes - 1)), w.load('i64', 64, entry, tlb + tag)), () => {
-      fn.set(host, w.add(w.wrap(linear), w.load('i32', 32, entry, tlb + TLB_ENTRY.addend)));
+    const { fn } = this, host = fn.local('i32'), entry = fn.let(tlbEntry(this.stateBase, linear));
+    fn.if(this.#hits(entry, linear, bytes, tag), () => {
+      fn.set(host, w.add(w.wrap(linear), w.load('i32', 32, entry, this.privateBase + VCPU_LAYOUT.tlb + TLB_ENTRY.addend)));
     }, () => {
       fn.set(host, this.core.access.call(w.wrap(linear), w.wrap(w.shrU(linear, w.i64(32))), w.i32(bytes), w.i32(kind)));
       this.#faultUnless(fn.get(host));
@@ -230,12 +230,11 @@ export class InterpreterMachine extends Machine {
     const slot = w.and(w.load('i32', 8, this.record, RECORD.segment), w.i32(0x70));
     return this.fn.let(this.core.segmentLinear.call(slot, offset, this.#sizeWord(bytes, write)));
   }
-  #tag(linear: Expr, bytes: number, tag: number): Expr {
-    const entry = tlbEntry(this.stateBase, linear);
+  #hits(entry: Expr, linear: Expr, bytes: number, tag: number): Expr {
     return w.eq(w.load('i64', 64, entry, this.privateBase + VCPU_LAYOUT.tlb + tag), tlbWanted(this.stateBase, linear, w.i64(bytes - 1)));
   }
-  bulkReadable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#tag(linear, bytes, 0)); }
-  bulkWritable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#tag(linear, bytes, 8)); }
+  bulkReadable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#hits(tlbEntry(this.stateBase, linear), linear, bytes, TLB_ENTRY.readTag)); }
+  bulkWritable(linear: Expr, bytes: number): Expr { return this.fn.let(this.#hits(tlbEntry(this.stateBase, linear), linear, bytes, TLB_ENTRY.writeTag)); }
   override bulkLimit(segment: number | 'source', offset: Expr): Expr {
     const slot = this.fn.let(segment === 'source' ? w.and(w.load('i32', 8, this.record, RECORD.segment), w.i32(0x70)) : w.i32(segment * 16));
     return bytesToLimit(this.fn, slot, this.stateAddress('segment', 1), offset);
