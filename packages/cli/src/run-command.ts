@@ -1,4 +1,4 @@
-import { createMachine } from '@vmm/runtime';
+import { createMachine, yieldCompilerThreads } from '@vmm/runtime';
 import type { Machine, MachineExit, MachineOptions } from '@vmm/runtime';
 import type { Config } from './config-schema.ts';
 import { defined } from './config-file.ts';
@@ -72,6 +72,7 @@ export class RunCommand {
     if (this.#flags.profile?.symbols !== undefined) this.#symbols = await readSymbols(this.#flags.profile.symbols);
     this.#signal.throwIfAborted();
     this.#step(`start ${image.title}`);
+    yieldCompilerThreads();
     const machine = createMachine(this.#machineOptions(image.boot));
     const terminal = this.#attachTerminal(machine);
     const onAbort = (): void => { void machine.stop(); };

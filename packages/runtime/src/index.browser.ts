@@ -45,4 +45,7 @@ export function createMachine(options: MachineOptions): Machine {
   return new Machine(resolveOptions(options, navigator.hardwareConcurrency ?? 1, CPU_MODEL_NAMES), host);
 }
 
+/** In a page the browser decides which threads go first: none yields. */
+export function yieldCompilerThreads(): number { return 0; }
+
 export * from './public.ts';

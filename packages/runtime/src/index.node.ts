@@ -18,5 +18,6 @@ export function createMachine(options: MachineOptions): Machine {
   return new Machine(resolveOptions(options, availableParallelism(), CPU_MODEL_NAMES), host);
 }
 
+export { yieldCompilerThreads } from './compiler-threads.node.ts';
 export { prepareMachine } from './prepare.node.ts';
 export * from './public.ts';
