@@ -12,7 +12,7 @@ export interface BatchOptions {
   readonly firstWord?: number;
 }
 
-export const DEFAULT_BATCH: BatchOptions = { batchSize: 16, batchDelayMs: 10 };
+export const DEFAULT_BATCH: BatchOptions = { batchSize: 16, batchDelayMs: 60 };
 
 /** Regions made on the vCPU's own thread, several at a time: a module costs as much as a small region. */
 export class LocalMaking implements RegionMaking {

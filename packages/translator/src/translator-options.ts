@@ -10,7 +10,7 @@ export interface TranslatorOptions {
   readonly maxDeathsPerPage?: number;
   /** Regions that wait for each other to share a module. Default 16. */
   readonly batchSize?: number;
-  /** How long a region may wait for company. Default 10 ms. */
+  /** How long a region may wait for company, unless it runs on and on meanwhile. Default 60 ms. */
   readonly batchDelayMs?: number;
   /** How long samples must find a call open until its function becomes part of the caller's region. Default 12 ms. */
   readonly inlineMs?: number;
