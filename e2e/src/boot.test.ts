@@ -1,9 +1,16 @@
 import { createMachine } from '@vmm/runtime';
 import type { Machine } from '@vmm/runtime';
 import { obtainGuest } from '@vmm/guests';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { VmmRun, vmm } from './vmm.ts';
+
+/** Name and nice value of each thread of a process. */
+function threadsOf(pid: number): (readonly [string, number])[] {
+  return readdirSync(`/proc/${pid}/task`).map((id) => [readFileSync(`/proc/${pid}/task/${id}/comm`, 'latin1').trim(), getPriority(Number(id))] as const);
+}
 
 /** The promise: unmodified kernels reach a shell, and the shell works. */
 const SCRIPT = 'uname -a; cat /proc/cpuinfo; dmesg | tail; ls /; poweroff\n';
@@ -50,6 +57,16 @@ describe('nano', () => {
     expect(runs[0]?.instructions).toBeDefined();
     expect(runs[1]).toEqual(runs[0]);
     expect(runs[2]).toEqual(runs[0]);
+  });
+
+  it.runIf(process.platform === 'linux')('runs before V8\'s compiler threads', async () => {
+    const run = new VmmRun(['run', '--guest', 'nano']);
+    await run.expect(/nano> /);
+    const niceOf = threadsOf(run.child.pid ?? 0), of = (name: string): number[] => niceOf.filter(([each]) => each.includes(name)).map(([, nice]) => nice);
+    run.type('fault triple\r');
+    await run.exited;
+    expect(Math.min(...of('V8Worker'))).toBeGreaterThan(Math.max(...of('vcpu')));
+    expect(of('vcpu')).toHaveLength(1);
   });
 
   it('ends with a triple fault when it is asked for one', async () => {
