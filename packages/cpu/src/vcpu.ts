@@ -204,12 +204,13 @@ export class Vcpu {
   #access(lo: number, hi: number, size: number, kind: AccessKind): number {
     if (this.#words[this.#faultWord] !== -1) return 0;
     this.#forgetTime();
+    const slow = kind === 2 ? undefined : this.#slow;
+    if (slow?.putsOff(lo, hi, kind) === true) return 0;
     if (this.cpu.watchesData) this.cpu.noteAccess(lo, hi, size, kind);
-    if (this.#translator === undefined || this.#slow === undefined || kind === 2) return this.mmu.access(lo, hi, size, kind);
-    if (this.#slow.putsOff(lo, hi, kind)) return 0;
+    if (this.#translator === undefined || slow === undefined) return this.mmu.access(lo, hi, size, kind);
     const before = this.#translator.deaths;
     const host = this.mmu.access(lo, hi, size, kind);
-    if (host !== 0) this.#slow.made(lo, hi, kind);
+    if (host !== 0) slow.made(lo, hi, kind);
     return this.#translator.deaths === before || (kind & 1) === 0 ? host : 0;
   }
 
@@ -259,7 +260,7 @@ export class Vcpu {
       }
       const stepping = (this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0;
       const budget = stepping ? 1 : left;
-      let fault = stepping && !beginStep(cpu);
+      let fault = stepping && !beginStep(cpu), isPutOff = false;
       if (!fault) {
         this.#words[this.#budgetWord] = budget;
         this.#words[this.#repeatedWord] = 0;
@@ -271,11 +272,12 @@ export class Vcpu {
           // translated code also leaves this way to have an instruction retried by the interpreter: then nothing is recorded
           fault = this.#words[this.#faultWord] !== -1;
           this.locateFault();
-          if (!fault) this.#slow?.find(state.lo('rip'), state.hi('rip'));
+          isPutOff = !fault;
+          if (isPutOff) this.#slow?.find(state.lo('rip'), state.hi('rip'));
         }
         left -= Math.max(retired, 1) + this.#words[this.#repeatedWord]!;
-        // an event while stepping: the pending word stopped it before it ran
-        if (stepping && retired === 0 && reason === EXIT.pending) continue;
+        // an event while stepping: the pending word stopped it before it ran; or it is to be tried again
+        if (stepping && (isPutOff || retired === 0 && reason === EXIT.pending)) continue;
         // one element of a repeated instruction, and not the last
         if (stepping && this.#words[this.#repeatedWord] !== 0) retired = 0;
         this.instructions += retired;
