@@ -260,7 +260,7 @@ export class Vcpu {
       }
       const stepping = (this.#words[this.#modeWord]! & MODE.SINGLE_STEP) !== 0;
       const budget = stepping ? 1 : left;
-      let fault = stepping && !beginStep(cpu), isPutOff = false;
+      let fault = stepping && !beginStep(cpu);
       if (!fault) {
         this.#words[this.#budgetWord] = budget;
         this.#words[this.#repeatedWord] = 0;
@@ -272,12 +272,11 @@ export class Vcpu {
           // translated code also leaves this way to have an instruction retried by the interpreter: then nothing is recorded
           fault = this.#words[this.#faultWord] !== -1;
           this.locateFault();
-          isPutOff = !fault;
-          if (isPutOff) this.#slow?.find(state.lo('rip'), state.hi('rip'));
+          if (!fault) this.#slow?.find(state.lo('rip'), state.hi('rip'));
         }
         left -= Math.max(retired, 1) + this.#words[this.#repeatedWord]!;
         // an event while stepping: the pending word stopped it before it ran; or it is to be tried again
-        if (stepping && (isPutOff || retired === 0 && reason === EXIT.pending)) continue;
+        if (stepping && (reason === EXIT.fault ? !fault : retired === 0 && reason === EXIT.pending)) continue;
         // one element of a repeated instruction, and not the last
         if (stepping && this.#words[this.#repeatedWord] !== 0) retired = 0;
         this.instructions += retired;
