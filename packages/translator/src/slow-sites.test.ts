@@ -98,6 +98,65 @@ data:   dd 0, 0, 0, 0`);
   });
 });
 
+describe('slow accesses that debug exceptions count', () => {
+  const GDT = 0x18_1000, IDT = 0x18_2000, HITS = 0x18_3000, WATCHED = DATA + 0x100, DR7 = 0xf_0401, TF = 0x100;
+  /** #DB counts in HITS. */
+  const program = (body: string): string => `
+        lidt [idt_image]
+        lgdt [gdt_image]
+        mov eax, trap
+        mov word [${IDT + 8}], ax
+        shr eax, 16
+        mov word [${IDT + 14}], ax
+        mov dword [${IDT + 10}], 0x8e000008
+        mov dword [${HITS}], 0
+        ${body}
+        mov eax, [${HITS}]
+        hlt
+trap:   inc dword [${HITS}]
+        iretd
+gdt_image: dw 0x17
+        dd ${GDT}
+idt_image: dw 0xff
+        dd ${IDT}`;
+  const descriptors = (memory: MachineMemory): void => { [0n, 0xcf_9b00_0000_ffffn, 0xcf_9300_0000_ffffn].forEach((entry, i) => { memory.guest.write64(GDT + 8 * i, entry); }); };
+
+  it.each([
+    ['every touch of watched bytes, and no other', `
+        mov eax, ${WATCHED}
+        mov dr0, eax
+        mov eax, ${DR7}
+        mov dr7, eax
+        mov ecx, 3000
+again:  mov edx, [${DEVICE + 4}]
+        add [${DATA + 0x180}], edx
+        test ecx, 7
+        jnz not
+        mov edx, [${WATCHED}]
+not:    dec ecx
+        jnz again
+        mov dr7, ecx`, 3000 / 8],
+    ['every step', `
+        mov ecx, 300
+        pushfd
+        or dword [esp], ${TF}
+        popfd
+again:  mov edx, [${DEVICE + 4}]
+        add [${DATA + 0x180}], edx
+        dec ecx
+        jnz again
+        pushfd
+        and dword [esp], ${~TF}
+        popfd`, 300 * 4 + 3],
+  ])('are counted once: %s', (_what, body, hits) => {
+    for (const engine of ['interpreter', 'translator'] as const) {
+      const accesses = { reads: 0, writes: 0 };
+      const { result, registers } = runFlat(32, program(body), engine, { slowPeriod: 3, prepare: (memory) => { descriptors(memory); withDevice(32, accesses)(memory); } });
+      expect([engine, result, registers.general['rax'], accesses.reads]).toEqual([engine, 'halt', BigInt(hits), body.includes('3000') ? 3000 : 300]);
+    }
+  });
+});
+
 describe('slow sites', () => {
   it('are decided by samples in a row, and decided again', () => {
     const sites = new SlowSites(), note = (...causes: ('plain' | 'device' | 'crossing' | 'code')[]): unknown[] => causes.map((cause) => sites.note(1, cause));
