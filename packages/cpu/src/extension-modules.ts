@@ -5,12 +5,16 @@ import type { InterpreterCore } from './interpreter-machine.ts';
 
 export interface ExtensionModule { readonly module: ModuleBuilder; readonly core: InterpreterCore }
 
+/** So many sets of helpers are remembered: small loops share theirs, what is large hardly ever comes twice. */
+const MOST_BEGUN = 64;
+
 /** Begins modules that import machine memory, the table and the interpreter's functions. Made of plain data: any thread may have one. */
 export class ExtensionModules {
   readonly geometry: InterpreterGeometry;
   /** Types of the interpreter's helper functions, by name. */
   readonly helperTypes: HelperTypes;
-  #whole: ExtensionModule | undefined;
+  /** Modules with nothing but imports, by what they import. */
+  readonly #begun = new Map<string, ExtensionModule>();
 
   constructor(geometry: InterpreterGeometry, helperTypes: HelperTypes) {
     this.geometry = geometry;
@@ -19,9 +23,13 @@ export class ExtensionModules {
 
   /** A module under construction that imports, of the helpers, those named or all. */
   begin(helpers?: ReadonlySet<string>): ExtensionModule {
-    if (helpers !== undefined) return this.#importing(Object.fromEntries(Object.entries(this.helperTypes).filter(([name]) => helpers.has(name))));
-    this.#whole ??= this.#importing(this.helperTypes);
-    return { module: this.#whole.module.clone(), core: this.#whole.core };
+    const key = helpers === undefined ? '*' : [...helpers].sort().join();
+    let begun = this.#begun.get(key);
+    if (begun === undefined) {
+      if (this.#begun.size === MOST_BEGUN) this.#begun.clear();
+      this.#begun.set(key, begun = this.#importing(helpers === undefined ? this.helperTypes : Object.fromEntries(Object.entries(this.helperTypes).filter(([name]) => helpers.has(name)))));
+    }
+    return { module: begun.module.clone(), core: begun.core };
   }
   #importing(types: HelperTypes): ExtensionModule {
     const module = new ModuleBuilder();
