@@ -9,6 +9,8 @@ export interface Cliff {
   readonly title: string;
   /** Instructions it runs, about. */
   readonly instructions: number;
+  /** Pages called in turn, which are nothing but the loop of `template`: the number of the first (see `make_pages`), how many, turns of each. */
+  readonly loops?: { readonly first: number; readonly pages: number; readonly turns: number };
   /** Assembly that leaves its checksum in ebx; may use every register but esp. */
   readonly code: string;
 }
@@ -20,13 +22,17 @@ export const MAP = {
   FRESH64: 0x100_0000, FRESH400: 0x110_0000, HOT: 0x180_0000, LEAVES: 0x300_0000, MODE: 0x310_0000, LOAD_PAGES: 0x400_0000,
 } as const;
 export const MEMORY_MIB = 128;
+/** Of the first page of each range: its constants follow from it. */
+const NUMBER = { FRESH64: 1, FRESH400: 1001, HOT: 2001, MODE: 4001 } as const;
 
 const HOT_PAGES = 1400, TLB_PAGES = 12_000;
 /** Instructions of one turn of a page's loop (see `template`), and of the 16-bit one. */
 const TURN = 8;
 
 /** Calls the function of each page of a range once, with so many turns. */
-const callPages = (base: number, pages: number, turns: number): string => `
+const callPages = (base: number, first: number, pages: number, turns: number): Pick<Cliff, 'loops' | 'code'> => ({
+  loops: { first, pages, turns },
+  code: `
     mov esi, ${base}
     mov ebp, ${pages}
     xor ebx, ebx
@@ -35,21 +41,19 @@ const callPages = (base: number, pages: number, turns: number): string => `
     call esi
     add esi, ${PAGE}
     dec ebp
-    jnz .page`;
+    jnz .page`,
+});
 
 export const CLIFFS: readonly Cliff[] = [
   {
     name: 'alu', title: '40 M instructions of one hot loop (for comparison)', instructions: 40e6,
-    code: `
-    mov edi, ${40e6 / TURN}
-    xor ebx, ebx
-    call ${MAP.MODE}`,
+    ...callPages(MAP.MODE, NUMBER.MODE, 1, 40e6 / TURN),
   },
-  { name: 'fresh64', title: '64 fresh code pages, 0.8 M instructions each', instructions: 64 * 0.8e6, code: callPages(MAP.FRESH64, 64, 0.8e6 / TURN) },
-  { name: 'fresh400', title: '400 fresh code pages, 0.8 M instructions each', instructions: 400 * 0.8e6, code: callPages(MAP.FRESH400, 400, 0.8e6 / TURN) },
-  { name: 'again400', title: 'the same 400 pages again', instructions: 400 * 0.8e6, code: callPages(MAP.FRESH400, 400, 0.8e6 / TURN) },
+  { name: 'fresh64', title: '64 fresh code pages, 0.8 M instructions each', instructions: 64 * 0.8e6, ...callPages(MAP.FRESH64, NUMBER.FRESH64, 64, 0.8e6 / TURN) },
+  { name: 'fresh400', title: '400 fresh code pages, 0.8 M instructions each', instructions: 400 * 0.8e6, ...callPages(MAP.FRESH400, NUMBER.FRESH400, 400, 0.8e6 / TURN) },
+  { name: 'again400', title: 'the same 400 pages again', instructions: 400 * 0.8e6, ...callPages(MAP.FRESH400, NUMBER.FRESH400, 400, 0.8e6 / TURN) },
   ...[1, 2, 3].map((pass): Cliff => ({
-    name: `hot1400.${pass}`, title: `1,400 hot pages, 0.2 M instructions each, pass ${pass}`, instructions: HOT_PAGES * 0.2e6, code: callPages(MAP.HOT, HOT_PAGES, 0.2e6 / TURN),
+    name: `hot1400.${pass}`, title: `1,400 hot pages, 0.2 M instructions each, pass ${pass}`, instructions: HOT_PAGES * 0.2e6, ...callPages(MAP.HOT, NUMBER.HOT, HOT_PAGES, 0.2e6 / TURN),
   })),
   {
     name: 'modekey', title: '80 times 0.5 M instructions in one page, with flat segments and with a data segment of base 16 in turn', instructions: 40e6,
@@ -215,10 +219,10 @@ flat:
     mov ss, eax
     call paging_on
     call serial_on
-${makePages(MAP.FRESH64, 64, 1)}
-${makePages(MAP.FRESH400, 400, 1001)}
-${makePages(MAP.HOT, HOT_PAGES, 2001)}
-${makePages(MAP.MODE, 1, 4001)}
+${makePages(MAP.FRESH64, 64, NUMBER.FRESH64)}
+${makePages(MAP.FRESH400, 400, NUMBER.FRESH400)}
+${makePages(MAP.HOT, HOT_PAGES, NUMBER.HOT)}
+${makePages(MAP.MODE, 1, NUMBER.MODE)}
     call make_leaves
     call make_data
     mov esi, text_init

@@ -8,7 +8,7 @@ import type { System } from './systems.ts';
 /** Runs every system once a round, in alternating order, and gathers times and disagreements. */
 export async function compare(suite: Suite, systems: readonly System[], rounds: number, log: (line: string) => void): Promise<Results> {
   const boot = await suite.prepare();
-  const able = systems.filter(({ name }) => !(boot.is64 && name === 'v86'));
+  const able = systems.filter((system) => system.canRun?.(boot) !== false);
   const ms: Record<string, Record<string, number[]>> = Object.fromEntries(able.map(({ name }) => [name, {}]));
   const checksums = new Map<string, Map<string, string[]>>();
   const problems: string[] = [];

@@ -11,7 +11,8 @@ import { findSystems } from './systems.ts';
 
 const HELP = `node src/main.ts SUITE [options]     runs a suite: ${SUITES.map(({ name }) => name).join(', ')}
 node src/main.ts render              makes docs/benchmarks.md and its charts from the stored results
-  --systems LIST   vmm, base, interpreter, tcg, v86   (default vmm,tcg,v86; those not installed are left out)
+  --systems LIST   vmm, base, interpreter, tcg, v86   (default vmm,tcg,v86; those not installed are left out);
+                   ideal, ideal-opt: what V8 takes for the loops of cliffs without any VMM, as it is and optimizing at once
   --base COMMIT    what "base" is
   --rounds N       default 3
   --v86 FOLDER     of the npm package (default node_modules/v86)

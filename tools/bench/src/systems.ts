@@ -11,6 +11,8 @@ export interface System {
   /** With its version, for reports. */
   readonly description: string;
   command(boot: Boot): readonly string[];
+  /** Default: everything. */
+  canRun?(boot: Boot): boolean;
 }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -66,7 +68,13 @@ function qemu(): System | undefined {
 function v86(folder: string, bios: string): System | undefined {
   if (!existsSync(join(folder, 'build/v86.wasm')) || !existsSync(join(bios, 'bios.bin'))) return undefined;
   const runner = fileURLToPath(new URL('./run-v86.ts', import.meta.url));
-  return { name: 'v86', description: `npm v86, Node ${process.versions.node}`, command: (boot) => [process.execPath, runner, resolve(folder), resolve(bios), JSON.stringify(boot)] };
+  return { name: 'v86', description: `npm v86, Node ${process.versions.node}`, command: (boot) => [process.execPath, runner, resolve(folder), resolve(bios), JSON.stringify(boot)], canRun: ({ is64 }) => !is64 };
+}
+
+/** No VMM but the least that one in WebAssembly can take, see `run-ideal.ts`. */
+function ideal(name: string, how: string, flags: readonly string[] = []): System {
+  const runner = fileURLToPath(new URL('./run-ideal.ts', import.meta.url));
+  return { name, description: `the rows' loops as plain WebAssembly, ${how}`, command: () => [process.execPath, ...flags, runner], canRun: ({ kind }) => kind === 'multiboot' };
 }
 
 export interface SystemOptions { readonly base?: string; readonly v86?: string; readonly bios?: string }
@@ -80,6 +88,8 @@ export function findSystems(names: readonly string[], { base, v86: folder = 'nod
       case 'base': return base === undefined ? undefined : baseTree(base);
       case 'tcg': return qemu();
       case 'v86': return v86(folder, bios);
+      case 'ideal': return ideal('ideal', 'a module a page');
+      case 'ideal-opt': return ideal('ideal-opt', 'a module a page, optimized at once', ['--no-liftoff']);
       default: return undefined;
     }
   };
