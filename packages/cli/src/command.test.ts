@@ -28,7 +28,8 @@ function vmm(args: readonly string[], node = process.execPath): Promise<Outcome>
 describe('vmm', () => {
   it.each([
     ['an unknown option', ['run', '--colour'], 2, "unknown option '--colour'"],
-    ['an unknown command', ['fly'], 2, "unknown command 'fly'"],
+    ['an unknown command', ['fly'], 2, "unknown command 'fly'\n  vmm --help lists the commands"],
+    ['an argument too many', ['explain', 'isPrime'], 2, 'vmm explain --help lists the options'],
     ['a missing value', ['run', '--kernel'], 2, 'argument missing'],
     ['an unknown guest', ['run', '--guest', 'beos'], 2, 'Cannot find guest "beos"'],
     ['a guest and a kernel', ['run', '--guest', 'nano', '--kernel', 'text'], 2, 'Cannot boot both a guest and a kernel'],

@@ -58,7 +58,8 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) writeAll(2, '  vmm run --help lists the options.\n');
+    const command = program.commands.find((known) => known.name() === args[0]);
+    if (error.exitCode !== 0) writeAll(2, command === undefined ? '  vmm --help lists the commands.\n' : `  vmm ${command.name()} --help lists the options.\n`);
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
   return code;
