@@ -10,7 +10,7 @@ import { compareMask, compareToFlags } from './sse-compare.ts';
 import { floatToInteger, integerToFloat, narrow, packedFromInt32, packedNarrow, packedToInt32, packedWiden, widen } from './sse-convert.ts';
 import { addSubtract, DOUBLE, horizontalArithmetic, isScalar, packedArithmetic, precisionOf, scalarArithmetic, SINGLE } from './sse-float.ts';
 import type { Format } from './sse-float.ts';
-import { afterSoftFloat } from './sse-mxcsr.ts';
+import { afterSoftFloat, setMxcsr } from './sse-mxcsr.ts';
 import { dotProduct, packedRound } from './sse-sse4.ts';
 import * as v from './sse-wasm.ts';
 
@@ -156,7 +156,7 @@ export const AVX_FLOAT: Readonly<Table> = {
   vldmxcsr: vex((m) => {
     const value = m.read(0, 4);
     m.faultIf(w.and(value, w.i32(~0xffff)), GP);
-    m.setState32('mxcsr', value);
+    setMxcsr(m, value);
   }),
   vstmxcsr: vex((m) => { m.write(0, m.state32('mxcsr')); }),
 };

@@ -303,6 +303,9 @@ export abstract class Machine {
   seldom(condition: Expr, then: () => void): void { this.rarely(condition, then); }
   /** A check that, once made, holds while code runs on in one piece, whatever other instructions do; `name` tells checks apart. */
   once(_name: string, check: () => void): void { check(); }
+  /** A value (i32) of state that hardly ever changes: it may be kept while code runs on in one piece. `name` tells values apart; whoever changes the state says so by `changed`. */
+  kept(_name: string, value: () => Expr): Expr { return value(); }
+  changed(_name: string): void { /* nothing is kept */ }
   /** A vector of 32-bit lanes, repeated to four of them, for use in many places: V8 makes every constant anew where it is used, in three instructions. */
   constantVector(...lanes: readonly number[]): Expr { return repeatedLanes(lanes); }
   unless(condition: Expr, then: () => void): void { this.fn.unless(condition, then); }

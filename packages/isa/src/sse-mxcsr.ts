@@ -21,13 +21,18 @@ const MXCSR_PE = 0x20;
  * clear and could become set.
  */
 export function isUnusual(m: Machine, mayRound = true): Expr {
-  return mayRound ? w.ne(unusualBits(m), w.i32(0)) : w.ne(w.and(mxcsr(m), w.i32(MXCSR_CONTROL)), w.i32(MXCSR_DEFAULT));
+  return w.ne(mayRound ? unusualBits(m) : w.and(unusualBits(m), w.i32(~MXCSR_PE)), w.i32(0));
 }
 /** What MXCSR has that `isUnusual` means; PRECISION_CLEAR: nothing but a precision flag that is still clear. */
-export function unusualBits(m: Machine): Expr { return w.xor(w.and(mxcsr(m), w.i32(MXCSR_CONTROL | MXCSR_PE)), w.i32(MXCSR_DEFAULT | MXCSR_PE)); }
+export function unusualBits(m: Machine): Expr {
+  return m.kept('mxcsr', () => w.xor(w.and(w.load('i32', 32, w.i32(0), m.stateAddress('mxcsr')), w.i32(MXCSR_CONTROL | MXCSR_PE)), w.i32(MXCSR_DEFAULT | MXCSR_PE)));
+}
 export const PRECISION_CLEAR = MXCSR_PE;
 
-function mxcsr(m: Machine): Expr { return w.load('i32', 32, w.i32(0), m.stateAddress('mxcsr')); }
+export function setMxcsr(m: Machine, value: Expr): void {
+  m.setState32('mxcsr', value);
+  m.changed('mxcsr');
+}
 
 /** The soft-float `mode` argument for MXCSR as it stands. */
 export function softMode(m: Machine): Expr { return m.helper('sse_mode'); }
@@ -39,4 +44,5 @@ export function softMode(m: Machine): Expr { return m.helper('sse_mode'); }
 export function afterSoftFloat(m: Machine): void {
   if (m.defersExceptions) { m.helperVoid('sse_collect'); return; }
   m.when(m.helper('sse_finish'), () => { simdFault(m); });
+  m.changed('mxcsr');
 }

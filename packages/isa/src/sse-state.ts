@@ -3,6 +3,7 @@ import * as w from '@vmm/wasm';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import { checkSse, GP } from './sse-access.ts';
+import { setMxcsr } from './sse-mxcsr.ts';
 
 /** MXCSR bits that exist: DAZ is supported. SDM vol 1 §10.2.3 */
 const MXCSR_MASK = 0xffff;
@@ -11,7 +12,7 @@ function loadMxcsr(m: Machine): void {
   checkSse(m);
   const value = m.read(0, 4);
   m.faultIf(w.and(value, w.i32(~MXCSR_MASK)), GP);
-  m.setState32('mxcsr', value);
+  setMxcsr(m, value);
 }
 
 function storeMxcsr(m: Machine): void {

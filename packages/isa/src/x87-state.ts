@@ -7,6 +7,7 @@ import type { Expr } from '@vmm/wasm';
 import type { InstructionEntry } from './entry.ts';
 import type { Machine } from './machine.ts';
 import { checkWait, checkX87, GP, NM } from './sse-access.ts';
+import { setMxcsr } from './sse-mxcsr.ts';
 
 const INITIAL_CONTROL = 0x37f;
 /** Control word bits that exist; bit 6 always reads 1. */
@@ -210,7 +211,7 @@ export function saveRegisters(m: Machine, linear: Expr): void {
 function fxrstor(m: Machine): void {
   const linear = fxLinear(m, false), wide = m.size === 8, host = m.hostRead(linear, 32);
   m.faultIf(w.and(w.load('i32', 32, host, FXSAVE.mxcsr), w.i32(~MXCSR_BITS)), GP);
-  m.setState32('mxcsr', w.load('i32', 32, host, FXSAVE.mxcsr));
+  setMxcsr(m, w.load('i32', 32, host, FXSAVE.mxcsr));
   restoreHeader(m, host, wide);
   restoreRegisters(m, linear);
   repeat(m, m.form.mode === 64 ? 16 : 8, (i, offset) => {

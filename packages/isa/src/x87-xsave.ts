@@ -8,6 +8,7 @@ import type { InstructionEntry } from './entry.ts';
 import { RAX } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { GP, NM, UD } from './sse-access.ts';
+import { setMxcsr } from './sse-mxcsr.ts';
 import * as v from './sse-wasm.ts';
 import { initialize, plus, repeat, restoreHeader, restoreRegisters, saveHeader, saveRegisters } from './x87-state.ts';
 
@@ -98,8 +99,8 @@ function restore(m: Machine, onlyCompacted: boolean): void {
   // the standard form loads MXCSR whenever SSE or AVX is asked for, the compacted one with SSE state only
   const loads = m.let(w.select(compacted, has(found, SSE), has(requested, SSE | AVX)));
   m.faultIf(w.and(w.ne(loads, w.i32(0)), w.ne(w.and(mxcsr, w.i32(~MXCSR_BITS)), w.i32(0))), GP);
-  m.when(loads, () => { m.setState32('mxcsr', mxcsr); }, () => {
-    m.when(w.and(compacted, w.ne(has(requested, SSE), w.i32(0))), () => { m.setState32('mxcsr', w.i32(MXCSR_INITIAL)); });
+  m.when(loads, () => { setMxcsr(m, mxcsr); }, () => {
+    m.when(w.and(compacted, w.ne(has(requested, SSE), w.i32(0))), () => { setMxcsr(m, w.i32(MXCSR_INITIAL)); });
   });
   const component = (bit: number, load: () => void, clear: () => void): void => { m.when(has(requested, bit), () => { m.when(has(found, bit), load, clear); }); };
   component(X87, () => {

@@ -19,3 +19,8 @@ describe.each([
     }
   });
 });
+
+it('a program that once counted 14 instructions too many, for a kept value whose local was recycled, ends alike', { timeout: 60_000 }, () => {
+  const { source, expected, actual } = compareEngines(64, 44 * 104_729, { turns: 3000, lines: 300 });
+  expect(outcomeOf(actual), source).toBe(outcomeOf(expected));
+});

@@ -5,7 +5,7 @@ import { REPEATS_A_TURN } from '@vmm/cpu';
 import { VCPU_LAYOUT } from '@vmm/state';
 import type { StateField } from '@vmm/state';
 import * as w from '@vmm/wasm';
-import type { Expr, FunctionRef, Label } from '@vmm/wasm';
+import type { Expr, FunctionRef, Label, Local } from '@vmm/wasm';
 import { Addresses } from './addresses.ts';
 import { FlagState } from './flag-state.ts';
 import type { Step } from './flow-graph.ts';
@@ -53,6 +53,7 @@ export class TranslatorMachine extends Machine {
   touchesVectorState = false;
   /** Checks that have been made on every way to this point; never changed in place. */
   #checked = NONE_CHECKED;
+  readonly #kept = new Map<string, { readonly local: Local; readonly value: () => Expr }>();
   outcome = NEXT;
   #step!: Step;
   /** Where a repeated instruction begins once more. */
@@ -117,6 +118,17 @@ export class TranslatorMachine extends Machine {
     if (this.#checked.has(name)) return;
     check();
     this.#checked = new Set(this.#checked).add(name);
+  }
+  override kept(name: string, value: () => Expr): Expr {
+    let kept = this.#kept.get(name);
+    if (kept === undefined) this.#kept.set(name, kept = { local: this.fn.permanentLocal('i32'), value });
+    const { local } = kept;
+    this.once(name, () => { this.fn.set(local, value()); });
+    return this.fn.get(local);
+  }
+  override changed(name: string): void {
+    const kept = this.#kept.get(name);
+    if (kept !== undefined && this.#checked.has(name)) this.fn.set(kept.local, kept.value());
   }
   override when(condition: Expr, then: () => void, otherwise?: () => void): void {
     if (w.isConst(condition)) {

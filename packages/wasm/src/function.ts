@@ -57,6 +57,7 @@ export class FunctionBuilder {
     return localGet(index, type);
   }
 
+  /** A local of the innermost scope, whose end recycles it: what must outlive the scope (a value kept from one instruction to another) is a `permanentLocal`. */
   local(type: ValueType): Local {
     const local = this.#free[type].pop() ?? this.permanentLocal(type);
     this.#scoped.push(local);
