@@ -50,6 +50,8 @@ export interface LoopTime {
   idle(deadlineNs: number): void;
 }
 
+/** What a wake-up takes that was due: the last of a sleep is waited for awake. */
+const WAKE_UP_MS = 0.1;
 const LONGEST_SLEEP_MS = 1000;
 
 /**
@@ -132,7 +134,7 @@ export class RunLoop {
     }
     const deadline = clock.nextDeadline(), latenessNs = this.#ticks.latenessNs(deadline, vcpu.instructions - this.#idleAt);
     this.#idleAt = vcpu.instructions;
-    const sleepMs = Math.min(LONGEST_SLEEP_MS, time.hostMsUntil(clock.nextDeadline(latenessNs)));
+    const sleepMs = Math.min(LONGEST_SLEEP_MS, time.hostMsUntil(clock.nextDeadline(latenessNs))) - (latenessNs === 0 ? WAKE_UP_MS : 0);
     if (sleepMs > 0) {
       block.sleep(sleepMs);
       time.slept();
