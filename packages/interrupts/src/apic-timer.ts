@@ -34,6 +34,7 @@ export class ApicTimer {
   #isCounting = false;
   #tscDeadline = 0;
   #timer: Timer | undefined;
+  #armedNs: Nanoseconds = Infinity;
 
   constructor(options: ApicTimerOptions) {
     this.#options = options;
@@ -50,10 +51,16 @@ export class ApicTimer {
 
   /** Loads the count and starts it; 0 stops the timer. */
   start(initialCount: number): void {
+    this.catchUp();
     this.#initialCount = initialCount;
     this.#startNs = this.#options.clock.now();
     this.#isCounting = initialCount !== 0;
     this.#arm();
+  }
+
+  /** Before the timer or its vector change: what has ended by the clock has ended, though nobody has been told yet. */
+  catchUp(): void {
+    if (this.#armedNs <= this.#options.clock.now()) this.#expire();
   }
 
   /** One-shot and periodic share the running count: the current one goes on. */
@@ -67,6 +74,7 @@ export class ApicTimer {
   /** Changing the divider while counting keeps the current count. */
   setDivide(divide: number): void {
     if (divide === this.#divide) return;
+    this.catchUp();
     const counted = this.#initialCount - this.currentCount();
     this.#divide = divide;
     this.#countedSoFar(counted);
@@ -80,6 +88,7 @@ export class ApicTimer {
   }
 
   armTscDeadline(tsc: number): void {
+    this.catchUp();
     this.#tscDeadline = tsc;
     this.#arm();
   }
@@ -88,7 +97,7 @@ export class ApicTimer {
     this.#initialCount = 0;
     this.#isCounting = false;
     this.#tscDeadline = 0;
-    this.#timer?.cancel();
+    this.#arm();
   }
 
   save(): ApicTimerState {
@@ -120,7 +129,7 @@ export class ApicTimer {
   }
 
   #arm(): void {
-    const deadlineNs = this.#deadlineNs();
+    const deadlineNs = this.#armedNs = this.#deadlineNs();
     if (deadlineNs === Infinity) this.#timer?.cancel();
     else if (this.#timer === undefined) this.#timer = this.#options.clock.schedule(deadlineNs, () => this.#expire());
     else this.#timer.reschedule(deadlineNs);
@@ -142,7 +151,7 @@ export class ApicTimer {
   #expire(): void {
     if (this.#tscDeadline !== 0) this.#tscDeadline = 0;
     else if (!this.#isPeriodic) this.#isCounting = false;
-    if (this.#isPeriodic) this.#arm();
+    this.#arm();
     this.#options.onExpire();
   }
 }

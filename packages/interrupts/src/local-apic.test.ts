@@ -242,6 +242,35 @@ describe('LocalApic timer', () => {
     expect(read(TMCCT)).toBe(0.75 * count);
   });
 
+  it.each([
+    ['its mode', (write) => { write(LVTT, 0x20032); }],
+    ['its vector', (write) => { write(LVTT, 0x32); }],
+    ['its divider', (write) => { write(TDCR, 1); }],
+    ['its count', (write) => { write(TMICT, 0); }],
+  ] satisfies [string, (write: (offset: number, value: number) => void) => void][])('has expired when its time is past, even if %s changes before anybody looks at the clock', (_, change) => {
+    const { clock, write, read, take } = enabled();
+    write(LVTT, 0x31);
+    write(TMICT, 50_000);
+    clock.pass(50_000);
+    change(write);
+    expect(read(TMCCT)).toBe(0);
+    expect(take()).toBe(0x31);
+    write(EOI, 0);
+    clock.advance(120_000);
+    expect([read(TMCCT), take()]).toEqual([0, -1]);
+  });
+
+  it('has expired when a TSC deadline is past, even if another is written before anybody looks at the clock', () => {
+    const { apic, clock, write, take } = enabled({ tscToNs: (tsc) => tsc });
+    write(LVTT, 0x40031);
+    apic.writeMsr(0x6e0, 1000, 0);
+    clock.pass(1000);
+    apic.writeMsr(0x6e0, 5000, 0);
+    expect(take()).toBe(0x31);
+    write(EOI, 0);
+    expect([take(), clock.nextDeadline()]).toEqual([-1, 5000]);
+  });
+
   it('ignores the initial count in TSC-deadline mode and reads zero there', () => {
     const { clock, write, read } = enabled({ tscToNs: (tsc) => tsc });
     write(LVTT, 0x40031);

@@ -392,6 +392,7 @@ export class LocalApic implements CpuInterrupts, Device {
 
   #writeLvt(index: number, value: number): void {
     const wasTscDeadline = this.#isTscDeadlineMode();
+    if (index === R.LVT_TIMER) this.#timer.catchUp();
     this.#lvt.write(index, value);
     if (index === R.LVT_TIMER) this.#timerModeChanged(wasTscDeadline);
     this.#update();
