@@ -55,6 +55,22 @@ describe.skipIf(!existsSync('/usr/bin/script'))('on a terminal', () => {
     expect(run.screen).toMatch(/^0\r\n[^]*0\r\n$/); // canonical mode before and after
   });
 
+  it('Ctrl-C at the prompt of Linux is a new prompt, in a program its end, and `poweroff` the machine\'s', { timeout: 240_000 }, async () => {
+    const run = new TerminalRun('run --guest linux-i386');
+    await run.expect(/root@linux-i386:[^ ]* .{0,8}$/);
+    run.type('\x03');
+    await run.expect(/\^C\r*\n.*root@linux-i386:[^ ]* .{0,8}$/);
+    run.type('sleep 10000; echo slept $?\r');
+    await run.expect(/slept \$\?\r*\n$/);
+    run.type('\x03');
+    await run.expect(/\^C\r*\n.*root@linux-i386:[^ ]* .{0,8}$/);
+    run.type('echo $((6 * 7))\r');
+    await run.expect(/\n42\r*\n/);
+    run.type('poweroff\r');
+    expect(await run.exited).toBe(0);
+    expect(run.screen).not.toContain('slept 0');
+  });
+
   it('Ctrl-C before the guest runs ends everything with 130', async () => {
     // on a busy machine the guest may run before the key is there: then it is the guest's, and this is tried again
     for (let attempt = 1; ; attempt++) {
