@@ -18,8 +18,6 @@ const body = `
         movsd ${word(40)}, xmm0
         movsd xmm2, ${word(16)}
         ldmxcsr ${word(4)}
-        comisd xmm1, xmm2
-        comisd xmm1, xmm2
         divsd xmm2, xmm1
         movsd ${word(48)}, xmm2
         cvtsd2si eax, xmm2
